@@ -1,0 +1,3 @@
+from trisparse.pipelines.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,3 @@
+"""Containers, geometry, readers and writers; no networks, no kernels."""
+
+from .. import __version__ as _

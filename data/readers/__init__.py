@@ -1,0 +1,3 @@
+"""Readers and writers of file formats."""
+
+from ... import __version__ as _

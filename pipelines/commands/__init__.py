@@ -1,0 +1,3 @@
+"""One module a command of the trisparse program."""
+
+from ... import __version__ as _
