@@ -1,0 +1,56 @@
+"""Text-voxel transformers against torch's own attention, and laws of padding."""
+
+import torch
+from torch import nn
+from trisparse.sparse3d.fusion import PositionEmbedding, Ragged, TextVoxelTransformer, Attention
+
+
+def test_rows_come_back_as_they_went_into_the_block() -> None:
+    batch = torch.tensor([1, 0, 1, 2, 0, 1])
+    rows = torch.randn(6, 4)
+    ragged = Ragged.of(batch, 4)
+    block = ragged.pad(rows)
+    assert block.shape == (4, 3, 4)
+    assert ragged.padding is not None
+    assert ragged.padding.tolist() == [[False, False, True], [False] * 3, [False, True, True], [True] * 3]
+    torch.testing.assert_close(ragged.unpad(block), rows)
+
+
+def test_attention_is_that_of_torch() -> None:
+    torch.manual_seed(0)
+    ours, theirs = Attention(16, 4, 0.0).double(), nn.MultiheadAttention(16, 4, batch_first=True).double()
+    theirs.load_state_dict(ours.state_dict())
+    q, k, v = (torch.randn(2, n, 16, dtype=torch.float64) for n in (5, 7, 7))
+    padding = torch.zeros(2, 7, dtype=torch.bool)
+    padding[1, 4:] = True
+    expected, _ = theirs(q, k, v, key_padding_mask=padding, need_weights=False)
+    torch.testing.assert_close(ours.attend(q, k, v, padding), expected)
+
+
+def test_attention_without_any_key_is_finite_and_passes_finite_gradients() -> None:
+    attention = Attention(8, 2, 0.0)
+    q = torch.randn(2, 3, 8, requires_grad=True)
+    out = attention.attend(q, q, q, torch.tensor([[False] * 3, [True] * 3]))
+    out.sum().backward()
+    assert torch.isfinite(out).all()
+    assert q.grad is not None
+    assert torch.isfinite(q.grad).all()
+    torch.testing.assert_close(out[1], attention.out_proj.bias.expand(3, 8))
+
+
+def test_scenes_of_a_batch_do_not_see_one_another() -> None:
+    torch.manual_seed(1)
+    net = TextVoxelTransformer(16, 2, 2, 0.0).double().eval()
+    batch = torch.tensor([0] * 5 + [1] * 3)
+    vision, position = torch.randn(2, 8, 16, dtype=torch.float64)
+    text, padding = torch.randn(2, 4, 16, dtype=torch.float64), torch.tensor([[False] * 4, [False, False, True, True]])
+    both, both_text = net(vision, position, Ragged.of(batch, 2), text, padding)
+    alone, alone_text = net(vision[5:], position[5:], Ragged.of(batch[:3], 1), text[1:, :2], None)
+    torch.testing.assert_close(both[5:], alone)
+    torch.testing.assert_close(both_text[1, :2], alone_text[0])
+
+
+def test_position_embedding_maps_each_corner_on_its_own() -> None:
+    net = PositionEmbedding(8).eval()
+    corners = torch.randn(6, 3)
+    torch.testing.assert_close(net(corners)[2:4], net(corners[2:4]))
