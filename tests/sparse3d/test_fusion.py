@@ -2,7 +2,7 @@
 
 import torch
 from torch import nn
-from trisparse.sparse3d.fusion import PositionEmbedding, Ragged, TextVoxelTransformer, Attention
+from trisparse.sparse3d.fusion import Attention, PositionEmbedding, Ragged, TextVoxelTransformer
 
 
 def test_rows_come_back_as_they_went_into_the_block() -> None:
