@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trisparse.core.errors import CorruptFile, InvalidInput, MissingPart, TrisparseError, UnknownFormat
 from trisparse.data.readers.ply import read_ply, write_ply
-from trisparse.data.readers.ply_format import PlyLists
+from trisparse.data.readers.ply_format import Encoding, PlyLists
 
-ENCODINGS = ["ascii", "binary_little_endian", "binary_big_endian"]
+ENCODINGS: list[Encoding] = ["ascii", "binary_little_endian", "binary_big_endian"]
 
 
 def _tables() -> dict:
@@ -27,7 +27,7 @@ def _tables() -> dict:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_what_is_written_is_read_again(tmp_path: Path, encoding: str) -> None:
+def test_what_is_written_is_read_again(tmp_path: Path, encoding: Encoding) -> None:
     write_ply(tmp_path / "a.ply", _tables(), encoding=encoding, comments=["hello there"])
 
     ply = read_ply(tmp_path / "a.ply")
@@ -42,7 +42,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_lists_of_different_lengths_are_read_again(tmp_path: Path, encoding: str) -> None:
+def test_lists_of_different_lengths_are_read_again(tmp_path: Path, encoding: Encoding) -> None:
     lists = PlyLists(np.array([0, 1, 2, 0, 1, 2, 3, 9], np.int32), np.array([0, 3, 7, 7, 8]))
     write_ply(tmp_path / "a.ply", {"face": {"area": np.arange(4.0), "vertex_indices": lists}}, encoding=encoding)
 
@@ -55,7 +55,7 @@ def test_lists_of_different_lengths_are_read_again(tmp_path: Path, encoding: str
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_an_element_without_rows_stays_empty(tmp_path: Path, encoding: str) -> None:
+def test_an_element_without_rows_stays_empty(tmp_path: Path, encoding: Encoding) -> None:
     write_ply(
         tmp_path / "a.ply", {"vertex": {"x": np.zeros(0)}, "face": {"v": np.zeros((0, 3), int)}}, encoding=encoding
     )
@@ -108,7 +108,7 @@ sys.exit("was read")
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_list_longer_than_the_file_is_refused(tmp_path: Path, encoding: str) -> None:
+def test_a_list_longer_than_the_file_is_refused(tmp_path: Path, encoding: Encoding) -> None:
     order = ">" if "big" in encoding else "<"
     body = b"2000000000 1 2" if encoding == "ascii" else np.array([2_000_000_000, 1, 2], order + "i4").tobytes()
     header = f"ply\nformat {encoding} 1.0\nelement face 1\nproperty list int int v\nend_header\n"
@@ -118,7 +118,7 @@ def test_a_list_longer_than_the_file_is_refused(tmp_path: Path, encoding: str) -
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_truncated_file_is_refused(tmp_path: Path, encoding: str) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path, encoding: Encoding) -> None:
     path = tmp_path / "cut.ply"
     write_ply(path, _tables(), encoding=encoding)
     whole = path.read_bytes()
@@ -176,7 +176,7 @@ def test_columns_that_do_not_fit_are_refused_and_leave_the_old_file(tmp_path: Pa
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data(), encoding=st.sampled_from(ENCODINGS))
-def test_damage_is_either_read_or_reported(tmp_path: Path, data: st.DataObject, encoding: str) -> None:
+def test_damage_is_either_read_or_reported(tmp_path: Path, data: st.DataObject, encoding: Encoding) -> None:
     path = tmp_path / "a.ply"
     write_ply(path, _tables(), encoding=encoding)
     content = bytearray(path.read_bytes())
