@@ -48,6 +48,12 @@ def write_text(path: str | PathLike[str], content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def remove_leftovers(folder: str | PathLike[str]) -> None:
+    """Remove the temporary files that a killed :func:`atomic_write` left anywhere under a folder nobody else writes to."""
+    for leftover in Path(folder).rglob(".*.tmp"):
+        leftover.unlink()
+
+
 def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
