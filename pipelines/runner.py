@@ -58,7 +58,7 @@ class Pipeline:
         if label not in self.nodes:
             raise InvalidInput(f"no stage {label!r} in this pipeline; choose from {', '.join(self.nodes)}")
         needed = {label}
-        for name in reversed(self.nodes):
+        for name in reversed(list(self.nodes)):
             if name in needed:
                 needed |= set(self.nodes[name].inputs.values())
         return Pipeline({name: node for name, node in self.nodes.items() if name in needed})
