@@ -1,0 +1,142 @@
+"""Scenes and sentences to train and evaluate grounding on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from numpy.random import Generator
+from torch import Tensor
+
+from ..core.errors import MissingPart
+from ..data.augment import augment, instance_boxes, is_view_dependent
+from ..data.point_cloud import PointCloud
+from ..data.readers.scannet import read_scannet_scene
+from ..data.readers.scanrefer import read_scanrefer
+from ..data.referral import Referral
+from ..data.scene import Scene
+from ..sparse3d.criterion import SentenceTarget
+from ..sparse3d.text import TextEncoder, TokenStates, prepare_sentence
+from ..sparse3d.vocabulary import ObjectVocabulary
+
+
+def load_scenes(root: Path, split: str, *, progress: bool = True) -> tuple[Scene, ...]:
+    """Scenes in ScanNet's layout with their ScanRefer sentences.
+
+    Args:
+        root: Holds ``scans/<scene>/`` and ``ScanRefer/ScanRefer_filtered_<split>.json``.
+        split: "train" or "val".
+        progress: Show a bar.
+
+    Raises:
+        MissingPart: A folder or file is not there.
+    """
+    from rich.progress import track
+
+    by_scene: dict[str, list[Referral]] = defaultdict(list)
+    for referral in read_scanrefer(root / "ScanRefer" / f"ScanRefer_filtered_{split}.json"):
+        by_scene[referral.scene_id].append(referral)
+    if not by_scene:
+        raise MissingPart(f"{root}: no sentence of split {split!r}; training needs some")
+    scenes = []
+    for scene_id in track(sorted(by_scene), "reading scenes", disable=not progress):
+        scene = read_scannet_scene(root / "scans" / scene_id)
+        known = {item.object_id for item in scene.objects}
+        referrals = tuple(referral for referral in by_scene[scene_id] if referral.target_id in known)
+        scenes.append(replace(scene, referrals=referrals))
+    return tuple(scene for scene in scenes if scene.referrals)
+
+
+class SentenceStates:
+    """Token states of sentences, each computed once by the frozen text encoder."""
+
+    def __init__(self, encoder: TextEncoder, vocabulary: ObjectVocabulary, rules: str) -> None:
+        self._encoder, self._vocabulary, self._rules = encoder, vocabulary, rules
+        self._states: dict[str, Float[Tensor, "l d"]] = {}
+
+    def fill(self, sentences: Iterable[str], *, batch: int = 64, progress: bool = True) -> None:
+        """Encode sentences ahead of time."""
+        from rich.progress import track
+
+        missing = sorted({s for s in sentences if s not in self._states}, key=lambda s: (len(s), s))
+        starts = range(0, len(missing), batch)
+        for start in track(starts, "encoding sentences", disable=not progress or len(missing) < 4 * batch):
+            chunk = missing[start : start + batch]
+            prepared = [prepare_sentence(s, self._vocabulary, dataset=self._rules) for s in chunk]
+            encoded = self._encoder.encode(prepared)
+            for sentence, states, padding in zip(chunk, encoded.states, encoded.padding, strict=True):
+                self._states[sentence] = states[~padding].clone()
+
+    def batch(self, sentences: Sequence[str]) -> TokenStates:
+        """Padded states of some sentences."""
+        self.fill(sentences, progress=False)
+        rows = [self._states[sentence] for sentence in sentences]
+        longest = max(len(row) for row in rows)
+        states = rows[0].new_zeros(len(rows), longest, rows[0].shape[1])
+        padding = torch.ones(len(rows), longest, dtype=torch.bool)
+        for number, row in enumerate(rows):
+            states[number, : len(row)] = row
+            padding[number, : len(row)] = False
+        return TokenStates(states, padding)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainBatch:
+    """What one step learns from."""
+
+    clouds: tuple[PointCloud, ...]
+    scene_of_sentence: Int64[Tensor, "s"]
+    sentences: tuple[str, ...]
+    targets: tuple[SentenceTarget, ...]
+
+
+def draw_batch(scenes: Sequence[Scene], rng: Generator, *, sentences_per_scene: int, box_jitter: bool) -> TrainBatch:
+    """Augment scenes and draw sentences about them.
+
+    Sentences of one scene either all depend on the view or none does, because only then may the scene be mirrored and
+    turned.
+
+    Args:
+        scenes: The scenes of this step.
+        rng: Where the randomness comes from.
+        sentences_per_scene: At most; fewer where a scene has fewer.
+        box_jitter: Multiply the six numbers of each target box by 0.95 to 1.05, as the published recipe does.
+    """
+    clouds, index, sentences, targets = [], [], [], []
+    for number, scene in enumerate(scenes):
+        referrals = _draw_referrals(scene.referrals, rng, sentences_per_scene)
+        cloud = augment(scene.cloud, rng, mirror_and_turn=not is_view_dependent(referrals[0].sentence))
+        clouds.append(cloud)
+        ids = torch.tensor([item.object_id for item in scene.objects])
+        boxes = instance_boxes(cloud, ids)
+        row_of = {int(object_id): row for row, object_id in enumerate(ids)}
+        for referral in referrals:
+            row = row_of[referral.target_id]
+            jitter = (
+                torch.from_numpy(rng.uniform(0.95, 1.05, (2, 3)).astype(np.float32)) if box_jitter else torch.ones(2, 3)
+            )
+            anchors = [row_of[a] for a in referral.anchor_ids[:1] if a in row_of]
+            targets.append(
+                SentenceTarget(
+                    centers=boxes.centers[row : row + 1] * jitter[0],
+                    sizes=boxes.sizes[row : row + 1] * jitter[1],
+                    auxiliary=boxes.centers[anchors],
+                    scene=boxes.centers,
+                )
+            )
+            index.append(number)
+            sentences.append(referral.sentence)
+    return TrainBatch(tuple(clouds), torch.tensor(index), tuple(sentences), tuple(targets))
+
+
+def _draw_referrals(referrals: Sequence[Referral], rng: Generator, count: int) -> list[Referral]:
+    first = referrals[int(rng.integers(len(referrals)))]
+    kind = is_view_dependent(first.sentence)
+    others = [r for r in referrals if r is not first and is_view_dependent(r.sentence) == kind]
+    order = rng.permutation(len(others))[: count - 1]
+    return [first, *(others[i] for i in order)]

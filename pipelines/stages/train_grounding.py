@@ -1,0 +1,179 @@
+"""The stage that trains the grounding network: resumable, one log line a step, validated on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from ...core.random import derive_seed, numpy_rng
+from ...data.scene import Scene
+from ...sparse3d.checkpoint import save_weights
+from ...sparse3d.config import preset
+from ...sparse3d.grounder import Grounder
+from ...sparse3d.metrics import clustered_mean
+from ...sparse3d.text import load_text_encoder
+from ...sparse3d.vocabulary import default_vocabulary
+from ..checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
+from ..distributed import ProcessGroup, process_group
+from ..evaluation import evaluate_scene
+from ..grounding_data import SentenceStates, load_scenes
+from ..stage import AbstractStage, StageContext
+from ..step_log import StepLog
+from ..training import Recipe, TrainState, run_steps
+from ..training_plot import plot_training
+
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class TrainGrounding(AbstractStage):
+    """Train the grounding network on scenes in ScanNet's layout with ScanRefer sentences.
+
+    Writes ``weights.safetensors`` (the averaged weights in float16, with the network's settings), ``log.jsonl`` (losses of each
+    step), ``validation.jsonl`` and ``curves.png``. Seconds go to the run's own log.
+    """
+
+    version: ClassVar[int] = 1
+    data: Path
+    """Folder with scans/ and ScanRefer/."""
+    network: str
+    """Preset: "tsp3d" or "small"."""
+    recipe: Recipe
+    validation: Path | None = None
+    """Folder of the same layout with the scenes to validate on (its split "val"); none by default."""
+    validate_every: int = 500
+    """Steps between validations."""
+    validation_sentences: int = 300
+    """Sentences in each of them."""
+    checkpoint_every: int = field(default=100, metadata={"key": False})
+    """Steps between checkpoints; does not change the result."""
+
+    def run(self, ctx: StageContext) -> None:
+        with process_group() as group:
+            self._train(ctx, group)
+
+    def _train(self, ctx: StageContext, group: ProcessGroup) -> None:
+        scenes = load_scenes(self.data, "train", progress=group.is_first)
+        held_back = self._validation_scenes(group)
+        config = preset(self.network)
+        encoder = load_text_encoder(config.text_encoder, device=str(ctx.device))
+        states = SentenceStates(encoder, default_vocabulary(), config.text_rules)
+        sentences = {r.sentence for scene in (*scenes, *held_back) for r in scene.referrals}
+        states.fill(sentences, progress=group.is_first)
+
+        state = self._start(ctx)
+        log, validation_log = StepLog(ctx.folder / "log.jsonl"), StepLog(ctx.folder / "validation.jsonl")
+        if group.is_first:
+            log.rewind(state.step)
+            validation_log.rewind(state.step)
+        group.wait()
+        with _Bar(self.recipe.steps, state.step, enabled=group.is_first) as bar:
+
+            def after_step(state: TrainState, values: dict[str, float]) -> None:
+                bar.advance(state.step, values)
+                if not group.is_first:
+                    return
+                seconds = values.pop("seconds")
+                log.append(int(values.pop("step")), **{name: round(v, 6) for name, v in values.items()})
+                last = state.step == self.recipe.steps
+                if held_back and (state.step % self.validate_every == 0 or last):
+                    validation_log.append(state.step, **self._validate(state, held_back, states))
+                if state.step % self.checkpoint_every == 0 or last:
+                    save_checkpoint(ctx.folder / CHECKPOINTS, state.step, _tree(state))
+                    ctx.log.write("checkpoint", step=state.step, seconds_per_step=seconds)
+
+            run_steps(state, scenes, states, self.recipe, group, after_step=after_step)
+        if group.is_first:
+            self._finish(ctx, state)
+        group.wait()
+
+    def _validation_scenes(self, group: ProcessGroup) -> tuple[Scene, ...]:
+        if self.validation is None:
+            return ()
+        return load_scenes(self.validation, "val", progress=group.is_first)
+
+    def _start(self, ctx: StageContext) -> TrainState:
+        """A new network, or the one of the last checkpoint."""
+        with torch.random.fork_rng():
+            torch.manual_seed(derive_seed(self.recipe.seed, "weights"))
+            grounder = Grounder(preset(self.network))
+        state = TrainState.start(grounder.to(ctx.device), self.recipe)
+        checkpoint = load_checkpoint(ctx.folder / CHECKPOINTS)
+        if checkpoint is not None:
+            saved: dict[str, Any] = checkpoint.state
+            state.grounder.load_state_dict(saved["network"])
+            state.optimizer.load_state_dict(saved["optimizer"])
+            state.average.tensors = {name: tensor.to(ctx.device) for name, tensor in saved["average"].items()}
+            state.step = checkpoint.step
+        return state
+
+    def _validate(self, state: TrainState, scenes: Sequence[Scene], states: SentenceStates) -> dict[str, float]:
+        """Accuracy of the averaged weights on a fixed choice of sentences."""
+        grounder = averaged(state)
+        results = []
+        for scene in scenes:
+            order = numpy_rng(self.recipe.seed, "validation", scene.scene_id).permutation(len(scene.referrals))
+            count = max(1, self.validation_sentences // len(scenes))
+            chosen = tuple(scene.referrals[i] for i in order[:count])
+            results += evaluate_scene(grounder, states, Scene(scene.scene_id, scene.cloud, scene.objects, chosen))
+        rows: dict[str, float] = {"sentences": len(results)}
+        for name, kept in (("unique", True), ("multiple", False)):
+            part = [r for r in results if (r.distractors == 0) == kept]
+            for threshold in (0.25, 0.5):
+                rate = clustered_mean([r.hit(threshold) for r in part], [r.scene_id for r in part])
+                rows[f"{name}@{threshold}"] = round(rate.value, 4) if part else 0.0
+        return rows
+
+    def _finish(self, ctx: StageContext, state: TrainState) -> None:
+        about = {"network": state.grounder.config.to_dict(), "preset": self.network, "recipe": asdict(self.recipe)}
+        save_weights(ctx.folder / "weights.safetensors", state.average.tensors, about, dtype=torch.float16)
+        plot_training(ctx.folder)
+        remove_checkpoints(ctx.folder / CHECKPOINTS)
+
+
+def averaged(state: TrainState) -> Grounder:
+    """A copy of the network with the averaged weights, in evaluation mode."""
+    with torch.random.fork_rng():
+        grounder = Grounder(state.grounder.config)
+    grounder.load_state_dict(state.average.tensors)
+    return grounder.to(next(state.grounder.parameters()).device).eval()
+
+
+def _tree(state: TrainState) -> dict[str, Any]:
+    return {
+        "network": state.grounder.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "average": state.average.tensors,
+    }
+
+
+class _Bar:
+    """Progress with the current loss and the time left."""
+
+    def __init__(self, total: int, done: int, *, enabled: bool) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
+        self._progress = Progress(*columns, disable=not enabled)
+        self._task = self._progress.add_task("", total=total, completed=done)
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def advance(self, step: int, values: dict[str, float]) -> None:
+        """Show a completed step."""
+        self._progress.update(self._task, completed=step, description=f"loss {values['total']:.3f}")

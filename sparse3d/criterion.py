@@ -1,0 +1,109 @@
+"""What the network should have said, and how far off it was (specification 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from .assign import assign_boxes, keep_target
+from .config import GrounderConfig
+from .head import HeadOutput, LevelLogits
+from .losses import diou_loss, focal_loss, keep_loss
+
+
+@dataclass(frozen=True, eq=False)
+class SentenceTarget:
+    """Boxes that matter for one sentence, in the network's frame (m)."""
+
+    centers: Float[Tensor, "m 3"]
+    """Centres of the boxes that the sentence means (one in grounding, several for a detection prompt)."""
+    sizes: Float[Tensor, "m 3"]
+    auxiliary: Float[Tensor, "a 3"]
+    """Centre of an object that the sentence mentions beside the target, if known."""
+    scene: Float[Tensor, "o 3"]
+    """Centres of all objects of the scene."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroundingLoss:
+    """The four parts of the loss; their sum is minimised."""
+
+    box: Float[Tensor, ""]
+    score: Float[Tensor, ""]
+    keep: Float[Tensor, ""]
+    completion: Float[Tensor, ""]
+
+    @property
+    def total(self) -> Float[Tensor, ""]:
+        return self.box + self.score + self.keep + self.completion
+
+    def values(self) -> dict[str, float]:
+        """Numbers for the log."""
+        parts = {name: float(getattr(self, name).detach()) for name in ("box", "score", "keep", "completion")}
+        return {"total": sum(parts.values()), **parts}
+
+
+def grounding_loss(output: HeadOutput, targets: Sequence[SentenceTarget], config: GrounderConfig) -> GroundingLoss:
+    """Box, score, keep and completion loss of a batch of sentences.
+
+    Args:
+        output: Of the head, sentence b in batch entry b.
+        targets: One a sentence.
+        config: Voxel size, reaches and number of positives.
+    """
+    positive, true_centers, true_sizes = _assign(output.grid.coords, output.corners, targets, config)
+    completion_corners = _corners(output.completion, config)
+    completion_positive, _, _ = _assign(output.completion.grid.coords, completion_corners, targets, config)
+    box = diou_loss(output.centers[positive], output.sizes[positive], true_centers, true_sizes)
+    return GroundingLoss(
+        box=box.sum() / max(len(box), 1),
+        score=_classification_loss(output.score_logits, positive),
+        keep=_pruning_loss(output, targets, config),
+        completion=_classification_loss(output.completion.logits, completion_positive),
+    )
+
+
+def _classification_loss(logits: Float[Tensor, "v"], positive: Bool[Tensor, "v"]) -> Float[Tensor, ""]:
+    return focal_loss(logits, positive).sum() / max(int(positive.sum()), 1)
+
+
+def _assign(
+    coords: Tensor, corners: Float[Tensor, "v 3"], targets: Sequence[SentenceTarget], config: GrounderConfig
+) -> tuple[Bool[Tensor, "v"], Float[Tensor, "p 3"], Float[Tensor, "p 3"]]:
+    """Positive voxels, and the box that each of them learns (rows in the voxels' order)."""
+    batch = coords[:, 0].long()
+    centers, sizes = torch.zeros_like(corners), torch.zeros_like(corners)
+    positive = torch.zeros(len(corners), dtype=torch.bool, device=corners.device)
+    for number, target in enumerate(targets):
+        rows = (batch == number).nonzero().flatten()
+        box = assign_boxes(corners[rows], target.centers.to(corners), positives_per_box=config.positives_per_box)
+        own, box = rows[box >= 0], box[box >= 0]
+        positive[own] = True
+        centers[own], sizes[own] = target.centers.to(corners)[box], target.sizes.to(corners)[box]
+    return positive, centers[positive], sizes[positive]
+
+
+def _pruning_loss(output: HeadOutput, targets: Sequence[SentenceTarget], config: GrounderConfig) -> Float[Tensor, ""]:
+    """Mean over sentences of a third of the two levels' losses (the published divisor, though two levels exist)."""
+    total = output.score_logits.new_zeros(())
+    for level, reach in (
+        (output.scene_prune, config.scene_keep_reach),
+        (output.target_prune, config.target_keep_reach),
+    ):
+        corners, batch = _corners(level, config), level.grid.coords[:, 0].long()
+        for number, target in enumerate(targets):
+            relevant = [target.centers, target.auxiliary]
+            if level is output.scene_prune:
+                relevant.append(target.scene)
+            own: Int64[Tensor, "r"] = (batch == number).nonzero().flatten()
+            keep = keep_target(corners[own], torch.cat(relevant).to(corners), reach=reach)
+            total = total + keep_loss(level.logits[own], keep) / 3
+    return total / max(len(targets), 1)
+
+
+def _corners(level: LevelLogits, config: GrounderConfig) -> Float[Tensor, "v 3"]:
+    return level.grid.coords[:, 1:].to(level.logits.dtype) * config.voxel_size

@@ -1,0 +1,72 @@
+"""The report of an evaluation, on results made by hand."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import nn
+from trisparse.data.point_cloud import PointCloud
+from trisparse.data.referral import Referral
+from trisparse.data.scene import Scene, SceneObject
+from trisparse.pipelines.evaluation import SentenceResult, evaluate_scene, report
+from trisparse.pipelines.grounding_data import SentenceStates
+from trisparse.sparse3d.grounder import Candidates, EncodedScene, Grounder
+from trisparse.sparse3d.text import TokenStates
+
+
+class _Pointer(Grounder):
+    """Stands in for a network: answers with the box whose number is the first entry of the sentence's states."""
+
+    def __init__(self, scene: Scene) -> None:
+        nn.Module.__init__(self)
+        self.boxes = scene.boxes
+
+    def encode_scene(self, points: torch.Tensor, colors: torch.Tensor) -> EncodedScene | None:
+        return None
+
+    def answer(self, scene: EncodedScene | None, text: TokenStates, *, top_k: int = 1) -> list[Candidates]:
+        rows = [int(row[0, 0]) for row in text.states]
+        one = torch.ones(1, dtype=torch.float64)
+        return [Candidates(self.boxes.centers[[n]], self.boxes.sizes[[n]], one, fell_back=False) for n in rows]
+
+
+class _Words(SentenceStates):
+    def __init__(self, said: dict[str, int]) -> None:
+        self.said = said
+
+    def batch(self, sentences: Sequence[str]) -> TokenStates:
+        states = torch.tensor([self.said[sentence] for sentence in sentences]).float()[:, None, None]
+        return TokenStates(states, torch.zeros(len(sentences), 1, dtype=torch.bool))
+
+
+def _scene() -> Scene:
+    objects = tuple(
+        SceneObject(i, c, (2.0 * i, 0.0, 0.5), (1.0, 1.0, 1.0)) for i, c in enumerate(["chair", "chair", "bed"])
+    )
+    referrals = (
+        Referral("s", "first chair", 0, "chair", tags=("multiple", "nearest")),
+        Referral("s", "second chair", 1, "chair", tags=("multiple", "color")),
+        Referral("s", "bed", 2, "bed", tags=("unique",)),
+    )
+    return Scene("s", PointCloud(torch.zeros(4, 3)), objects, referrals)
+
+
+def test_a_network_that_points_at_the_truth_scores_one_and_with_others_words_zero() -> None:
+    scene = _scene()
+    words = _Words({"first chair": 0, "second chair": 1, "bed": 2})
+    results = evaluate_scene(_Pointer(scene), words, scene)
+    rows = {row.name: row for row in report(results)}
+    assert rows["all"].accuracy[0].value == 1
+    assert rows["all"].shuffled[0].value == 0
+    assert rows["all"].random_object[0].value == pytest.approx(1 / 3)
+    assert rows["multiple"].random_of_category[1].value == pytest.approx(1 / 2)
+    assert rows["multiple"].gain[0].value == pytest.approx(1 / 2)
+    assert rows["unique"].gain[0].value == 0
+    assert rows["nearest"].count == 1
+
+
+def test_a_box_that_misses_counts_for_nothing() -> None:
+    miss = SentenceResult(
+        "s", "a", "chair", (), 1, 0.25, 0.0, 0.5, (0.1, 0.1), (0.5, 0.5), (0.0,) * 3, (1.0,) * 3, False
+    )
+    assert report([miss])[0].accuracy[0].value == 0, "0.25 itself is not above 0.25"
