@@ -16,7 +16,7 @@ STAMPS := .venv/.stamps
 BIN := .venv/bin
 # A machine without an NVIDIA driver gets the PyTorch release that was tested on CPUs.
 CONSTRAINTS := $(if $(shell command -v nvidia-smi),,--constraint constraints-cpu.txt)
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PYTEST := $(BIN)/python -m pytest -q -ra -n $(JOBS) --dist loadfile
 
@@ -53,12 +53,12 @@ environment: $(STAMPS)/packages $(STAMPS)/text-model
 $(STAMPS)/venv:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "error: Python 3.11 or newer is needed, found: $(PYTHON); pass PYTHON=/path/to/python3.11" >&2; exit 1; }
-	"$(PYTHON)" -m venv .venv
+	@"$(PYTHON)" -m venv .venv
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/packages: pyproject.toml constraints-cpu.txt | $(STAMPS)/venv
 	@echo "installing packages into .venv (some minutes the first time)"
-	$(PIP_INSTALL) $(CONSTRAINTS) --editable '.[all,dev]'
+	@$(PIP_INSTALL) $(CONSTRAINTS) --editable '.[all,dev]'
 	@touch $@
 
 # Offline the rest goes on: tests that need the model skip and say so, commands that need it name `trisparse setup`.

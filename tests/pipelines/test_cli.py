@@ -30,6 +30,9 @@ class Count:
         print(json.dumps({"upto": self.upto}) if self.json else self.upto)
 
 
+TABLE = tuple(cli.COMMANDS)
+
+
 @pytest.fixture(autouse=True)
 def count_command(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("trisparse.pipelines.commands.count")
@@ -93,3 +96,19 @@ def test_help_imports_neither_torch_nor_a_command() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_command_of_the_table_explains_its_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*name.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"usage: trisparse {name}" in " ".join(shown.split())
+
+
+def test_backends_are_shown_with_their_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["backends", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    defaults = [row["operation"] for row in rows if row["is_default"] and row["device"] == "cpu"]
+    assert sorted(defaults) == sorted({row["operation"] for row in rows})
+    assert cli.main(["backends"]) == 0
+    assert all(row["operation"] in capsys.readouterr().out for row in rows[:1])
