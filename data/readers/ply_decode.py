@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from ...core.errors import CorruptFile
 from .ply_format import Column, Layout, PlyLists, Property
+from .text_points import parse_numbers
 
 _LONGEST_PATTERN = 1 << 16
 
@@ -115,15 +114,7 @@ class AsciiBody:
         with path.open("rb") as file:
             file.seek(start)
             text = file.read()
-        if not text.strip():
-            self.values = np.empty(0)
-            return
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)
-            try:
-                self.values = np.fromstring(text, np.float64, sep=" ")  # pyright: ignore[reportArgumentType]
-            except (DeprecationWarning, ValueError):
-                raise CorruptFile(path, "data", f"{_first_bad_word(text)!r} is not a number") from None
+        self.values = parse_numbers(path, text)
 
     def read(self, layout: Layout) -> dict[str, Column]:
         """The columns of the next element."""
@@ -212,12 +203,3 @@ def _within(lengths: np.ndarray) -> np.ndarray:
     """0, 1, ... inside each list, for all lists one after the other."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-
-
-def _first_bad_word(text: bytes) -> str:
-    for match in re.finditer(rb"\S+", text):
-        try:
-            float(match[0])
-        except ValueError:
-            return match[0][:40].decode("utf-8", "replace")
-    return "something"

@@ -1,0 +1,103 @@
+"""Arrays of NPZ and NPY files from strangers: never unpickled, their sizes checked before memory is taken."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import CorruptFile, MissingPart, UnknownFormat, UnsafeFile
+
+_BOMB_BYTES = 200 << 20
+_BOMB_RATIO = 100
+
+
+class ArrayFile:
+    """The arrays of an NPZ file by name, or the one of an NPY file under the name "array"; read when asked for.
+
+    Raises:
+        MissingPart: No such file.
+        UnknownFormat: Neither NPZ nor NPY.
+        CorruptFile: The file is truncated.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise MissingPart(f"{path}: no such file; expected an NPZ or NPY file")
+        with self.path.open("rb") as file:
+            magic = file.read(6)
+        self.members: dict[str, zipfile.ZipInfo] = {}
+        self.is_npy = magic == b"\x93NUMPY"
+        if self.is_npy:
+            return
+        if magic[:2] != b"PK":
+            raise UnknownFormat(f"{path}: begins with {magic!r}, as neither NPZ nor NPY files do")
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                self.members = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
+        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+            raise CorruptFile(
+                self.path, "directory", f"{error}; the file is truncated or no NPZ: make it again"
+            ) from error
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the arrays, in the file's order."""
+        return ("array",) if self.is_npy else tuple(self.members)
+
+    def read(self, name: str) -> np.ndarray:
+        """One array.
+
+        Raises:
+            UnsafeFile: It holds Python objects, which only unpickling would bring back.
+            CorruptFile: It claims more than the file holds, or is damaged.
+        """
+        if self.is_npy:
+            with self.path.open("rb") as file:
+                return self._array(file, name, self.path.stat().st_size)
+        info = self.members[name]
+        if info.file_size > _BOMB_BYTES and info.file_size > _BOMB_RATIO * info.compress_size:
+            raise CorruptFile(
+                self.path,
+                f"array {name!r}",
+                f"{info.compress_size} bytes that claim to become {info.file_size}; refused",
+            )
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(info) as file:
+                return self._array(file, name, info.file_size)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            raise CorruptFile(self.path, f"array {name!r}", f"{error}; the file is damaged: make it again") from error
+
+    def _array(self, file: Any, name: str, n_bytes: int) -> np.ndarray:
+        where = f"array {name!r}"
+        try:
+            version = np.lib.format.read_magic(file)
+            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+            shape, fortran, dtype = read(file)
+        except (ValueError, KeyError, TypeError, SyntaxError, OverflowError, RecursionError) as error:
+            raise CorruptFile(self.path, where, f"no header of a numpy array ({error!s:.80})") from error
+        if dtype.hasobject:
+            raise UnsafeFile(
+                f"{self.path}: {where} holds Python objects (dtype {dtype}), which could run code when unpickled; expected "
+                "numbers: save it again as a plain array"
+            )
+        count = math.prod(shape)
+        if min(shape, default=0) < 0 or count * dtype.itemsize > n_bytes:
+            raise CorruptFile(
+                self.path,
+                where,
+                f"claims the shape {shape} of {dtype}, but {n_bytes} bytes are stored; its header lies",
+            )
+        data = file.read(count * dtype.itemsize)
+        if len(data) < count * dtype.itemsize:
+            raise CorruptFile(
+                self.path, where, f"{len(data)} bytes of data, expected {count * dtype.itemsize}; truncated?"
+            )
+        array = np.frombuffer(data, dtype, count) if dtype.itemsize else np.zeros(count, dtype)
+        return array.reshape(shape, order="F" if fortran else "C")
