@@ -25,6 +25,7 @@ system), told in plain words on stderr, with a traceback only under ``--debug``;
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -91,11 +92,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     rest = words[len(name.split()) :]
     try:
         _parse(name, rest).run()
+        sys.stdout.flush()
     except SystemExit as stop:  # tyro: --help (0) and wrong options (2)
         return stop.code if isinstance(stop.code, int) else 1
     except KeyboardInterrupt:
         print("trisparse: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (TrisparseError, OSError) as error:
         if debug:
             traceback.print_exc()

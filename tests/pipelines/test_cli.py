@@ -112,3 +112,12 @@ def test_backends_are_shown_with_their_reasons(capsys: pytest.CaptureFixture[str
     assert sorted(defaults) == sorted({row["operation"] for row in rows})
     assert cli.main(["backends"]) == 0
     assert all(row["operation"] in capsys.readouterr().out for row in rows[:1])
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    program = "import sys; from trisparse.pipelines.cli import main; sys.exit(main(['backends', '--json']))"
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.close()
+    _, errors = child.communicate()
+    assert (child.returncode, errors) == (1, b"")
