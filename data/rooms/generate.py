@@ -1,0 +1,118 @@
+"""Rooms from seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+
+from ...core.random import numpy_rng
+from ..point_cloud import PointCloud
+from ..referral import Referral
+from ..scene import Scene, SceneObject
+from .furnishing import furnish, shell
+from .layout import Room
+from .relations import Claim, Thing
+from .scanning import RoomScan, ScanConfig, scan_room
+from .sentences import SayingConfig, describe
+
+
+@dataclass(frozen=True)
+class RoomConfig:
+    """How rooms are made.
+
+    ``split`` "train" leaves out the held-out shapes and sentence templates; "eval" uses both kinds, half of each.
+    """
+
+    split: Literal["train", "eval"] = "train"
+    n_sentences: int = 36
+    """Sentences a room, at most."""
+    scan: ScanConfig = field(default_factory=ScanConfig)
+
+
+@dataclass(frozen=True, eq=False)
+class DescribedRoom:
+    """A scene, and the things and claims behind its sentences (in the order of ``scene.referrals``)."""
+
+    scene: Scene
+    things: tuple[Thing, ...]
+    claims: tuple[Claim, ...]
+    width: float
+    depth: float
+
+
+def scene_id_of(seed: int) -> str:
+    """``scene0000_00`` for seed 0: ScanNet's pattern, so that code written for it runs; four digits or more."""
+    return f"scene{seed:04d}_00"
+
+
+def generate_room(seed: int, config: RoomConfig = RoomConfig()) -> Scene:  # noqa: B008 (frozen)
+    """A furnished, scanned and described room.
+
+    Args:
+        seed: Same seed and config, same bytes, for any number of threads or processes.
+
+    Returns:
+        Frame: metres, z up, floor at z = 0, walls along the axes, origin in the room's middle. Objects' boxes are those of
+        their scanned points; ``cloud.instances`` are object ids, -1 for floor, walls and ceiling.
+    """
+    return generate_described_room(seed, config).scene
+
+
+def generate_described_room(seed: int, config: RoomConfig = RoomConfig()) -> DescribedRoom:  # noqa: B008 (frozen)
+    """As :func:`generate_room`, with what its sentences are meant to say."""
+    held_out = config.split == "eval"
+    room = furnish(numpy_rng(seed, "room"), use_held_out=held_out)
+    walls = shell(room, numpy_rng(seed, "shell"))
+    scan = scan_room(room, walls, numpy_rng(seed, "scan"), config.scan)
+    things, instances = _things(room, scan)
+    saying = SayingConfig(n_sentences=config.n_sentences, use_held_out=held_out)
+    sayings = describe(things, (room.width, room.depth), numpy_rng(seed, "sentences"), saying)
+    scene_id = scene_id_of(seed)
+    categories = {t.object_id: t.category for t in things}
+    referrals = tuple(
+        Referral(scene_id, s.text, s.claim.target, categories[s.claim.target], s.claim.anchors, s.tags) for s in sayings
+    )
+    cloud = PointCloud(
+        torch.from_numpy(scan.points.astype(np.float32)),
+        torch.from_numpy(scan.colors.astype(np.float32)),
+        torch.from_numpy(instances),
+    )
+    objects = tuple(SceneObject(t.object_id, t.category, t.center, t.size) for t in things)
+    scene = Scene(scene_id, cloud, objects, referrals)
+    return DescribedRoom(scene, tuple(things), tuple(s.claim for s in sayings), room.width, room.depth)
+
+
+def _things(room: Room, scan: RoomScan) -> tuple[list[Thing], np.ndarray]:
+    """The items that were seen, numbered from 0, and each point's number."""
+    counts = np.bincount(scan.items + 1, minlength=len(room.items) + 1)[1:]
+    seen = np.flatnonzero(counts >= 20)
+    number = np.full(len(room.items) + 1, -1, np.int64)
+    number[seen + 1] = np.arange(len(seen))
+    points = scan.points.astype(np.float32).astype(np.float64)
+    things = []
+    for k, index in enumerate(seen.tolist()):
+        item = room.items[index]
+        own = points[scan.items == index]
+        low, high = own.min(0), own.max(0)
+        x0, x1, y0, y1, z0, z1 = item.rect()
+        shares = (high - low) / np.array([x1 - x0, y1 - y0, z1 - z0])
+        support = None if item.support is None else int(number[item.support + 1])
+        things.append(
+            Thing(
+                k,
+                item.category,
+                item.color,
+                (float(low[0]), float(low[1]), float(low[2])),
+                (float(high[0]), float(high[1]), float(high[2])),
+                item.yaw,
+                min(1.0, float(shares.min())),
+                int(counts[index]),
+                support,
+                item.wall,
+                item.is_held_out,
+            )
+        )
+    return things, number[scan.items + 1]
