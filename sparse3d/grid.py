@@ -1,0 +1,186 @@
+"""Occupied voxels: where they are, and which row is at which coordinate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Bool, Int, Int32, Int64
+from torch import Tensor
+
+from ..core.errors import InvalidInput
+
+Triple = tuple[int, int, int]
+T = TypeVar("T")
+
+
+def triple(value: int | Sequence[int], what: str) -> Triple:
+    """One positive number for all axes, or one for each.
+
+    Raises:
+        InvalidInput: Not one or three positive integers.
+    """
+    parts = (value,) * 3 if isinstance(value, int) else tuple(int(part) for part in value)
+    if len(parts) != 3 or min(parts) < 1:
+        raise InvalidInput(f"{what} must be one or three integers of at least 1, got {value}")
+    return parts[0], parts[1], parts[2]
+
+
+@dataclass(frozen=True)
+class _Packing:
+    """Coordinates to one sortable 64-bit key: batch first, then x, y, z."""
+
+    low: tuple[int, int, int, int]
+    extent: tuple[int, int, int, int]
+
+    @classmethod
+    def around(cls, coords: Int32[Tensor, "v 4"]) -> _Packing:
+        low, high = coords.long().min(0).values.tolist(), coords.long().max(0).values.tolist()
+        extent = [end - start + 1 for start, end in zip(low, high, strict=True)]
+        cells = extent[0] * extent[1] * extent[2] * extent[3]
+        if cells >= 2**63:
+            raise InvalidInput(
+                f"voxel coordinates from {low} to {high} (batch, x, y, z) span too many cells for 64-bit keys; "
+                "check the units of the points or take larger voxels"
+            )
+        return cls((low[0], low[1], low[2], low[3]), (extent[0], extent[1], extent[2], extent[3]))
+
+    def keys(self, coords: Int[Tensor, "m 4"]) -> Int64[Tensor, "m"]:
+        """Keys, -1 for coordinates outside the packed range."""
+        shifted = coords.long() - torch.tensor(self.low, device=coords.device)
+        extent = torch.tensor(self.extent, device=coords.device)
+        inside = ((shifted >= 0) & (shifted < extent)).all(1)
+        b, x, y, z = shifted.unbind(1)
+        key = ((b * self.extent[1] + x) * self.extent[2] + y) * self.extent[3] + z
+        return torch.where(inside, key, -1)
+
+    def unpack(self, keys: Int64[Tensor, "m"]) -> Int32[Tensor, "m 4"]:
+        """The inverse of :meth:`keys`."""
+        rest, z = keys // self.extent[3], keys % self.extent[3]
+        rest, y = rest // self.extent[2], rest % self.extent[2]
+        b, x = rest // self.extent[1], rest % self.extent[1]
+        return (torch.stack([b, x, y, z], 1) + torch.tensor(self.low, device=keys.device)).int()
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelGrid:
+    """Occupied voxels of a batch of scenes.
+
+    ``coords`` holds (batch, x, y, z) in units of the finest voxels: unique rows, multiples of ``stride`` (one number an
+    axis). Two grids are the same only if they are the same object; what is derived from a grid (coarser grids, kernel maps)
+    is remembered on it.
+
+    Raises:
+        InvalidInput: A coordinate that is repeated, no multiple of the stride, or of a negative batch number.
+    """
+
+    coords: Int32[Tensor, "v 4"]
+    stride: Triple = (1, 1, 1)
+    _memo: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stride", triple(self.stride, "stride"))
+        if not len(self.coords):
+            return
+        if int(self.coords[:, 0].min()) < 0:
+            raise InvalidInput(f"batch numbers start at 0, got {int(self.coords[:, 0].min())}")
+        off = (self.coords[:, 1:] % torch.tensor(self.stride, device=self.device)).any(1)
+        if bool(off.any()):
+            raise InvalidInput(f"voxel {self.coords[off][0].tolist()} is no multiple of the stride {self.stride}")
+        keys, order = self._sorted_keys()
+        same = keys[1:] == keys[:-1]
+        if bool(same.any()):
+            row = int(order[1:][same][0])
+            raise InvalidInput(f"voxel {self.coords[row].tolist()} is there twice; merge voxels first (see voxelize)")
+
+    @classmethod
+    def unchecked(cls, coords: Int32[Tensor, "v 4"], stride: Triple) -> VoxelGrid:
+        """A grid whose rows are known to be unique multiples of the stride."""
+        grid = object.__new__(cls)
+        for name, value in (("coords", coords), ("stride", stride), ("_memo", {})):
+            object.__setattr__(grid, name, value)
+        return grid
+
+    @classmethod
+    def unique(cls, coords: Int32[Tensor, "m 4"], stride: Triple) -> VoxelGrid:
+        """The distinct voxels among some coordinates, sorted by batch, x, y, z."""
+        if not len(coords):
+            return cls.unchecked(coords, stride)
+        packing = _Packing.around(coords)
+        keys = torch.unique(packing.keys(coords))
+        grid = cls.unchecked(packing.unpack(keys), stride)
+        grid._memo["packing"] = packing
+        grid._memo["sorted"] = (keys, torch.arange(len(keys), device=keys.device))
+        return grid
+
+    def __len__(self) -> int:
+        return len(self.coords)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the coordinates are."""
+        return self.coords.device
+
+    @property
+    def n_batch(self) -> int:
+        """Highest batch number plus one; 0 for an empty grid."""
+        return self.remember("n_batch", lambda: int(self.coords[:, 0].max()) + 1 if len(self) else 0)
+
+    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` gives, made once for this grid."""
+        if key not in self._memo:
+            self._memo[key] = make()
+        return self._memo[key]
+
+    def recall(self, key: Hashable) -> Any:
+        """What was stored under a key, or None."""
+        return self._memo.get(key)
+
+    def store(self, key: Hashable, value: object) -> None:
+        """Remember a value that depends on this grid."""
+        self._memo[key] = value
+
+    def rows_of(self, coords: Int[Tensor, "m 4"]) -> Int64[Tensor, "m"]:
+        """The row at each coordinate, -1 where there is no voxel."""
+        if not len(self) or not len(coords):
+            return torch.full((len(coords),), -1, dtype=torch.int64, device=coords.device)
+        keys, order = self._sorted_keys()
+        wanted = self._packing().keys(coords)
+        place = torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)
+        return torch.where(keys[place] == wanted, order[place], -1)
+
+    def strided(self, factor: int | Sequence[int]) -> VoxelGrid:
+        """The coarser grid of cells that hold a voxel: ``floor(c / s) * s`` with s = stride * factor, sorted.
+
+        The same object every time it is asked for.
+        """
+        factors = triple(factor, "stride")
+        if factors == (1, 1, 1):
+            return self
+        return self.remember(("strided", factors), lambda: self._make_strided(factors))
+
+    def _make_strided(self, factors: Triple) -> VoxelGrid:
+        stride = tuple(s * f for s, f in zip(self.stride, factors, strict=True))
+        return VoxelGrid.unique(self.floored((stride[0], stride[1], stride[2])), (stride[0], stride[1], stride[2]))
+
+    def floored(self, stride: Triple) -> Int32[Tensor, "v 4"]:
+        """Each voxel's cell in a coarser lattice; true floor, also for negative coordinates."""
+        steps = torch.tensor((1, *stride), device=self.device, dtype=torch.int32)
+        return torch.div(self.coords, steps, rounding_mode="floor") * steps
+
+    def shifted(self, offsets: Int[Tensor, "k 3"], stride: Triple) -> VoxelGrid:
+        """All voxels ``c + offset``, merged, sorted."""
+        steps = torch.cat([offsets.new_zeros(len(offsets), 1), offsets], 1).to(self.coords)
+        return VoxelGrid.unique((self.coords[None] + steps[:, None]).reshape(-1, 4), stride)
+
+    def select(self, keep: Bool[Tensor, "v"] | Int64[Tensor, "m"]) -> VoxelGrid:
+        """Some of the voxels: where a mask is true, or at distinct rows in their order."""
+        return VoxelGrid.unchecked(self.coords[keep], self.stride)
+
+    def _packing(self) -> _Packing:
+        return self.remember("packing", lambda: _Packing.around(self.coords))
+
+    def _sorted_keys(self) -> tuple[Int64[Tensor, "v"], Int64[Tensor, "v"]]:
+        return self.remember("sorted", lambda: tuple(torch.sort(self._packing().keys(self.coords), stable=True)))

@@ -1,0 +1,87 @@
+"""Which input voxel meets which output voxel under which kernel tap (MinkowskiEngine's rule, docs/conventions.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from weakref import ref
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from .grid import Triple, VoxelGrid
+
+Pair = tuple[Int64[Tensor, "p"], Int64[Tensor, "p"]]
+
+
+@dataclass(frozen=True, eq=False)
+class KernelMap:
+    """For each tap the rows of the input and of the output that it joins; no row is there twice in one tap."""
+
+    pairs: tuple[Pair, ...]
+    n_in: int
+    n_out: int
+
+    @property
+    def transposed(self) -> KernelMap:
+        """The same taps the other way."""
+        return KernelMap(tuple((o, i) for i, o in self.pairs), self.n_out, self.n_in)
+
+
+def kernel_offsets(size: Triple, step: Triple) -> Int64[Tensor, "k 3"]:
+    """Offsets of the taps, x fastest; odd sizes are centred, even ones start at 0.
+
+    Args:
+        size: Taps an axis.
+        step: Distance of neighbouring taps an axis, in the finest voxels.
+    """
+    axes = [[(i - n // 2 if n % 2 else i) * s for i in range(n)] for n, s in zip(size, step, strict=True)]
+    return torch.tensor([(x, y, z) for z, y, x in product(axes[2], axes[1], axes[0])], dtype=torch.int64)
+
+
+def convolution_map(source: VoxelGrid, target: VoxelGrid, size: Triple, step: Triple) -> KernelMap:
+    """Taps of a convolution: the output voxel u reads the input voxel ``u + offset``. Remembered on the input grid."""
+    return _remembered(source, target, ("map", size, step), lambda: _build(source, target, size, step))
+
+
+def cell_map(source: VoxelGrid, target: VoxelGrid, size: Triple) -> KernelMap:
+    """Taps of a pooling whose window is its stride: the output voxel reads the voxels inside its own cell."""
+    return _remembered(
+        source, target, ("cells", size), lambda: _build(source, target, size, source.stride, centred=False)
+    )
+
+
+def _remembered(
+    source: VoxelGrid, target: VoxelGrid, key: tuple[object, ...], make: Callable[[], KernelMap]
+) -> KernelMap:
+    """Keep a map on its source; the target is referred to weakly, so that grids never keep one another alive in a circle."""
+    found: tuple[ref[VoxelGrid], KernelMap] | None = source.recall((*key, id(target)))
+    if found is not None and found[0]() is target:
+        return found[1]
+    made = make()
+    source.store((*key, id(target)), (ref(target), made))
+    return made
+
+
+def _build(source: VoxelGrid, target: VoxelGrid, size: Triple, step: Triple, *, centred: bool = True) -> KernelMap:
+    offsets = kernel_offsets(size, step).to(source.device)
+    if not centred:
+        offsets = offsets - offsets.min(0).values
+    mirrored = source is target and all(n % 2 for n in size)
+    pairs: list[Pair] = []
+    for number, offset in enumerate(offsets):
+        if mirrored and number > len(offsets) // 2:
+            into, out = pairs[len(offsets) - 1 - number]
+            pairs.append((out, into))
+            continue
+        if mirrored and number == len(offsets) // 2:
+            every = torch.arange(len(source), device=source.device)
+            pairs.append((every, every))
+            continue
+        shift = torch.cat([offset.new_zeros(1), offset]).to(target.coords)
+        rows = source.rows_of(target.coords + shift)
+        hit = (rows >= 0).nonzero().flatten()
+        pairs.append((rows[hit], hit))
+    return KernelMap(tuple(pairs), len(source), len(target))

@@ -1,0 +1,77 @@
+"""Compiled loops for the CPU: rows are gathered by torch, multiplied by the BLAS, and added where they belong by numba.
+
+No output row is written by two threads at once: within one tap every output row appears at most once. The order of the sum is
+the order of the taps, so the number of threads does not change the result (the BLAS apart).
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any, no_type_check
+
+import numba
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..kernel_map import KernelMap
+
+_LOCK = Lock()
+"""Numba's default thread pool aborts when two Python threads enter parallel code."""
+
+
+def why_unusable(device: torch.device) -> str | None:
+    """Only tensors on the CPU."""
+    return None if device.type == "cpu" else f"numba kernels run on the CPU, the tensors are on {device}"
+
+
+def convolve(feats: Float[Tensor, "i c"], kernel: Float[Tensor, "k c d"], taps: KernelMap) -> Float[Tensor, "o d"]:
+    """Sum over the taps of ``feats[in] @ kernel[tap]``."""
+    if feats.dtype == torch.bfloat16:
+        return _Convolve.apply(feats.float(), kernel.float(), taps).bfloat16()
+    return _Convolve.apply(feats, kernel, taps)
+
+
+class _Convolve(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, feats: Tensor, kernel: Tensor, taps: KernelMap) -> Tensor:
+        feats, kernel = feats.contiguous(), kernel.contiguous()
+        ctx.save_for_backward(feats, kernel)
+        ctx.taps = taps
+        return _accumulate(feats, kernel, taps)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        feats, kernel = ctx.saved_tensors
+        taps, grad = ctx.taps, grad.contiguous()
+        grad_feats = grad_kernel = None
+        if ctx.needs_input_grad[0]:
+            grad_feats = _accumulate(grad, kernel.transpose(1, 2).contiguous(), taps.transposed)
+        if ctx.needs_input_grad[1]:
+            grad_kernel = torch.zeros_like(kernel)
+            for number, (i, o) in enumerate(taps.pairs):
+                if len(i):
+                    torch.mm(feats.index_select(0, i).T, grad.index_select(0, o), out=grad_kernel[number])
+        return grad_feats, grad_kernel, None
+
+
+def _accumulate(feats: Tensor, kernel: Tensor, taps: KernelMap) -> Tensor:
+    out = feats.new_zeros(taps.n_out, kernel.shape[2])
+    target = out.numpy()
+    for weight, (i, o) in zip(kernel, taps.pairs, strict=True):
+        if len(i):
+            product = torch.mm(feats.index_select(0, i), weight)
+            with _LOCK:
+                _add_rows(target, o.numpy(), product.numpy())
+    return out
+
+
+@no_type_check
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
+    for r in numba.prange(len(rows)):
+        row = rows[r]
+        for c in range(values.shape[1]):
+            out[row, c] += values[r, c]

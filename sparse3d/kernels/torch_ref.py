@@ -1,0 +1,42 @@
+"""The readable reference: plain torch on any device, gradients by autograd."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from ..kernel_map import KernelMap
+
+
+def why_unusable(device: torch.device) -> str | None:
+    """Always usable."""
+    return None
+
+
+def convolve(feats: Float[Tensor, "i c"], kernel: Float[Tensor, "k c d"], taps: KernelMap) -> Float[Tensor, "o d"]:
+    """Sum over the taps of ``feats[in] @ kernel[tap]``."""
+    out = feats.new_zeros(taps.n_out, kernel.shape[2])
+    for weight, (i, o) in zip(kernel, taps.pairs, strict=True):
+        out = out.index_add(0, o, feats[i] @ weight)
+    return out
+
+
+def pool_sum(feats: Float[Tensor, "i c"], taps: KernelMap) -> Float[Tensor, "o c"]:
+    """Sum over the taps of ``feats[in]``."""
+    out = feats.new_zeros(taps.n_out, feats.shape[1])
+    for i, o in taps.pairs:
+        out = out.index_add(0, o, feats[i])
+    return out
+
+
+def argmax_rows(feats: Float[Tensor, "i c"], taps: KernelMap) -> Int64[Tensor, "o c"]:
+    """For each output and channel the input row with the greatest value; the first row among equals, -1 where there is none."""
+    best = feats.new_full((taps.n_out, feats.shape[1]), -torch.inf)
+    winner = torch.full_like(best, -1, dtype=torch.int64)
+    for i, o in taps.pairs:
+        value, old, holder = feats[i], best[o], winner[o]
+        better = (value > old) | ((value == old) & (i[:, None] < holder)) | (holder < 0)
+        best[o] = torch.where(better, value, old)
+        winner[o] = torch.where(better, i[:, None], holder)
+    return winner
