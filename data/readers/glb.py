@@ -16,6 +16,8 @@ from .texture import decode_texture
 _COMPONENTS = {5120: "i1", 5121: "u1", 5122: "i2", 5123: "u2", 5125: "u4", 5126: "f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _DEEPEST = 200
+_MOST_COPIES = 5_000_000
+"""Vertices that nodes may add by placing a mesh repeatedly."""
 
 
 def read_glb(path: str | PathLike[str]) -> tuple[list[MeshPart], tuple[str, ...]]:
@@ -100,6 +102,7 @@ class _Glb:
         parts: list[MeshPart] = []
         pending = [(root, np.eye(4), 0) for root in roots]
         visited: set[int] = set()
+        n_vertices, most = 0, _MOST_COPIES + len(self.binary) // 3
         while pending:
             index, world_from_parent, depth = pending.pop()
             if index in visited or depth > _DEEPEST:
@@ -110,6 +113,9 @@ class _Glb:
             if "mesh" in node:
                 for primitive in self.document["meshes"][node["mesh"]]["primitives"]:
                     parts += self._primitive(primitive, world_from_node)
+                    n_vertices += len(parts[-1].vertices) if parts else 0
+            if n_vertices > most:
+                raise CorruptFile(self.path, f"node {index}", f"over {most} vertices, the same meshes again and again")
             pending += [(child, world_from_node, depth + 1) for child in node.get("children", [])]
         return parts
 
@@ -127,8 +133,9 @@ class _Glb:
                 self._accessor(primitive["indices"], 1)[:, 0] if "indices" in primitive else np.arange(len(vertices))
             )
             faces = corners[: len(corners) // 3 * 3].astype(np.int64).reshape(-1, 3)
-            if faces.size and (faces.max() >= len(vertices)):
-                raise CorruptFile(self.path, "a primitive's indices", f"name vertex {faces.max()} of {len(vertices)}")
+            if faces.size and not 0 <= faces.min() <= faces.max() < len(vertices):
+                found = f"{faces.min()} to {faces.max()} of {len(vertices)}"
+                raise CorruptFile(self.path, "a primitive's indices", f"name vertices {found}")
         colors = None
         if "COLOR_0" in attributes:
             colors = self._accessor(attributes["COLOR_0"], None)[:, :3]
@@ -138,6 +145,8 @@ class _Glb:
         if texture is not None and f"TEXCOORD_{channel}" in attributes:
             uv = self._accessor(attributes[f"TEXCOORD_{channel}"], 2)
             uv = (uv / np.iinfo(uv.dtype).max if uv.dtype.kind == "u" else uv.astype(np.float64))[faces]
+        if colors is not None and len(colors) != len(vertices):
+            raise CorruptFile(self.path, "COLOR_0", f"{len(colors)} colours for {len(vertices)} vertices")
         return [MeshPart(vertices, faces, colors, uv, texture if uv is not None else None, tint)]
 
     def _material(self, index: int | None) -> tuple[tuple[float, float, float] | None, np.ndarray | None, int]:

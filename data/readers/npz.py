@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 import zipfile
 import zlib
 from os import PathLike
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from ...core.errors import CorruptFile, MissingPart, UnknownFormat, UnsafeFile
 
 _BOMB_BYTES = 200 << 20
 _BOMB_RATIO = 100
+_HEADER_ERRORS = (ValueError, KeyError, TypeError, SyntaxError, OverflowError, RecursionError, MemoryError, TokenError)
+"""What numpy's parser of array headers raises on damaged ones."""
 
 
 class ArrayFile:
@@ -79,8 +83,10 @@ class ArrayFile:
         try:
             version = np.lib.format.read_magic(file)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-            shape, fortran, dtype = read(file)
-        except (ValueError, KeyError, TypeError, SyntaxError, OverflowError, RecursionError) as error:
+            with warnings.catch_warnings():  # of headers that Python 2 wrote
+                warnings.simplefilter("ignore")
+                shape, fortran, dtype = read(file)
+        except _HEADER_ERRORS as error:
             raise CorruptFile(self.path, where, f"no header of a numpy array ({error!s:.80})") from error
         if dtype.hasobject:
             raise UnsafeFile(

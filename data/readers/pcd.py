@@ -84,7 +84,8 @@ def read_pcd(path: str | PathLike[str]) -> PcdFile:
 
 def unpack_rgb(packed: np.ndarray) -> np.ndarray:
     """Red, green, blue (n, 3) uint8 of PCL's packed colours (n,), integers or floats that hold an integer's bits."""
-    bits = packed.astype(np.uint32) if packed.dtype.kind in "iu" else packed.astype(np.float32).view(np.uint32)
+    with np.errstate(invalid="ignore", over="ignore"):
+        bits = packed.astype(np.uint32) if packed.dtype.kind in "iu" else packed.astype(np.float32).view(np.uint32)
     return np.stack([(bits >> shift & 255).astype(np.uint8) for shift in (16, 8, 0)], axis=1)
 
 

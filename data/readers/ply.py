@@ -44,7 +44,8 @@ class PlyElement:
             column = self.columns.get(name)
             if not isinstance(column, np.ndarray) or column.ndim != 1:
                 raise MissingPart(f"no scalar property {name!r}; there are {', '.join(self.columns) or 'none'}")
-        return np.stack([np.asarray(self.columns[name]) for name in names], axis=1)
+        with np.errstate(invalid="ignore"):  # signalling NaNs
+            return np.stack([np.asarray(self.columns[name]) for name in names], axis=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -296,7 +296,8 @@ def _unit_colors(path: Path, colors: np.ndarray) -> np.ndarray:
     else:
         finite = colors[np.isfinite(colors)]
         most = 255 if finite.size and finite.max() > 1.001 else 1
-    scaled = colors.astype(np.float64) / most
+    with np.errstate(invalid="ignore"):
+        scaled = colors.astype(np.float64) / most
     inside = scaled[np.isfinite(scaled)]
     if inside.size and (inside.min() < -0.5 or inside.max() > 1.001):
         found = f"{np.nanmin(colors):g} to {np.nanmax(colors):g}"
@@ -306,7 +307,7 @@ def _unit_colors(path: Path, colors: np.ndarray) -> np.ndarray:
 
 def _clean(path: Path, raw: _Raw) -> ScanFile:
     notes = list(raw.notes)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # signalling NaNs
         points = raw.points.astype(np.float64)
     finite = np.isfinite(points).min(axis=1)
     if not finite.all():

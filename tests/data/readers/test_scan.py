@@ -1,5 +1,7 @@
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -7,8 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
-from trisparse.core.errors import BackendUnavailable, CorruptFile, MissingPart, UnknownFormat, UnsafeFile
+from trisparse.core.errors import (
+    BackendUnavailable,
+    CorruptFile,
+    MissingPart,
+    TrisparseError,
+    UnknownFormat,
+    UnsafeFile,
+)
 from trisparse.data.point_cloud import PointCloud
 from trisparse.data.readers import open3d_mesh
 from trisparse.data.readers.ply import write_ply
@@ -126,6 +137,64 @@ def test_a_truncated_file_is_reported_with_its_name(tmp_path: Path, kind: str) -
             refused += 1
             assert "scan.bin" in str(error)  # noqa: PT017
     assert refused >= (2 if kind in ("xyz", "csv", "obj") else 35)  # a text may end after any number
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+@pytest.mark.parametrize("kind", [*KINDS, "glb-mesh"])
+def test_damage_is_either_read_or_reported(tmp_path: Path, kind: str, data: st.DataObject) -> None:
+    path = tmp_path / "scan.bin"
+    if kind == "glb-mesh":
+        path.write_bytes(_glb(POINTS, np.array([0, 1, 2, 1, 2, 3]), COLORS))
+    else:
+        _write(path, kind)
+    content = bytearray(path.read_bytes())
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
+        content[place] = data.draw(st.sampled_from(b'0123456789-. ,"[]{}/nfe\n\xff\x00'))
+    path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
+    try:
+        read_scan(path)
+    except TrisparseError as error:
+        assert "scan.bin" in str(error)  # noqa: PT017
+
+
+def test_no_hostile_file_takes_memory(tmp_path: Path) -> None:
+    huge = 1 << 40
+    header = f"ply\nformat binary_little_endian 1.0\nelement vertex {huge}\nproperty float x\nend_header\n"
+    array = io.BytesIO()
+    np.lib.format.write_array_header_1_0(array, {"descr": "<f4", "fortran_order": False, "shape": (huge, 3)})
+    (tmp_path / "a.ply").write_bytes(header.encode() + bytes(1000))
+    (tmp_path / "b.ply").write_bytes(header.replace("binary_little_endian", "ascii").encode() + b"1 " * 1000)
+    (tmp_path / "c.ply").write_bytes(header.replace("float x", "list uchar int x").encode() + b"\xff" * 1000)
+    (tmp_path / "a.npy").write_bytes(array.getvalue() + bytes(100))
+    (tmp_path / "a.pcd").write_bytes(_pcd("binary", bytes(100), 1 << 34))
+    sizes = np.array([100, (1 << 28) * 16 - 16], "<u4").tobytes()
+    (tmp_path / "b.pcd").write_bytes(_pcd("binary_compressed", sizes + bytes(100), (1 << 28) - 1))
+    accessor = {"bufferView": 0, "componentType": 5126, "count": huge, "type": "VEC3"}
+    (tmp_path / "a.glb").write_bytes(_glb(POINTS, np.empty(0), COLORS, accessors=[accessor]))
+    many = _glb(np.zeros((3000, 3)), np.empty(0), np.zeros((3000, 3)), nodes=[{"mesh": 0}] * 4000, scenes=[])
+    (tmp_path / "b.glb").write_bytes(many)
+    script = """
+import resource, sys
+from pathlib import Path
+from trisparse.core.errors import CorruptFile
+from trisparse.data.readers.scan import read_scan
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    try:
+        read_scan(path)
+    except CorruptFile as error:
+        print(error)
+    else:
+        sys.exit(f"{path} was read")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    if grown > 200_000:
+        sys.exit(f"{path} took {grown} kB")
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 8
 
 
 def test_rows_of_nan_and_infinity_are_left_out_and_counted(tmp_path: Path) -> None:
