@@ -22,6 +22,8 @@ _CELLS = 100
 _MOST_POINTS = 15_000
 _NEIGHBOURS = 16
 _HINT_DEGREES = 50
+_WIDEST_VIEW = 1.1
+"""Tangent of half the view of the widest depth cameras."""
 _FILE_AXIS_BONUS = {"z": 0.12, "y": 0.06, "-y": 0.06}
 """Worth of a direction close to an axis that files commonly have up; the weights below were set on generated rooms."""
 
@@ -83,6 +85,20 @@ def robust_range(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
+def camera_up(points: np.ndarray) -> str | None:
+    """The axis that is roughly up where the points are what one camera at the origin sees, else None.
+
+    A camera's frame has z forward and y down (OpenCV), or -z forward and y up (OpenGL); either way nearly all points lie in
+    a cone around the view, with nothing at the camera itself.
+    """
+    for forward, axis in ((1, "-y"), (-1, "y")):
+        depth = forward * points[:, 2]
+        inside = (depth > 0) & (np.abs(points[:, :2]).max(1) < _WIDEST_VIEW * depth)
+        if len(points) and inside.mean() > 0.995 and np.percentile(depth, 1) > 0.02 * np.percentile(depth, 99):
+            return axis
+    return None
+
+
 def find_up(surface: Surface, hint: str | None = None) -> Upright:
     """The direction that is most likely up.
 
@@ -92,8 +108,9 @@ def find_up(surface: Surface, hint: str | None = None) -> Upright:
 
     Args:
         surface: From :func:`surface_of`.
-        hint: An axis that is roughly up (within 50 degrees), from the format.
+        hint: An axis that is roughly up (within 50 degrees), from the format; else :func:`camera_up` is asked.
     """
+    hint = hint or camera_up(surface.points)
     if not surface.flat.any():
         direction = np.array(AXES[hint or "z"])
         return Upright(direction, float((surface.points @ direction).min()), 0.0, 0.0)
@@ -179,8 +196,9 @@ def _floor(surface: Surface, up: np.ndarray) -> tuple[float, float]:
     counts = np.searchsorted(ordered, starts + 2 * tolerance) - np.searchsorted(ordered, starts)
     if not counts.max():  # only strays lie level
         return float(np.percentile(heights, 1)), 0.0
-    strong = int(np.argmax(counts >= 0.4 * counts.max()))
-    # The lowest strong band, or the best of those that overlap it.
+    # A table's top may show more of itself than the floor: the lowest band counts that is not small.
+    strong = int(np.argmax(counts >= 0.15 * counts.max()))
+    # Of the bands that overlap the lowest strong one, the best.
     band = strong + int(np.argmax(counts[strong : strong + 4]))
     mine = ordered[(ordered >= starts[band]) & (ordered <= starts[band] + 2 * tolerance)]
     return float(np.median(mine)), len(mine) / len(heights)

@@ -169,6 +169,24 @@ def test_points_go_there_and_back_exactly() -> None:
     torch.testing.assert_close(alignment.points_to_file(alignment.cloud.points), cloud.points, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("axis", ["-y", "y"])
+def test_one_view_of_a_camera_is_set_upright(axis: str) -> None:
+    room = make_room(1)
+    camera_from_room = Rotation.from_euler("zx", [20, 110], degrees=True).as_matrix()  # looks down by 20 degrees
+    if axis == "y":
+        camera_from_room = np.diag([1, -1, -1]) @ camera_from_room
+    view = (room - [0, 0, 1.5]) @ camera_from_room.T
+    depth = np.abs(view[:, 2])
+    ahead = (view[:, 2] > 0) == (axis == "-y")
+    view = view[ahead & (depth > 0.5) & (np.abs(view[:, :2]).max(1) < 0.6 * depth)]
+
+    alignment = align_scan(_cloud(view))
+
+    assert _tilt(alignment, camera_from_room.T) < 2
+    assert abs(float(alignment.file_from_network[:3, 3] @ camera_from_room[:, 2]) + 1.5) < 0.05
+    assert f"off the file's {axis};" in alignment.report
+
+
 def test_the_same_scan_gives_the_same_alignment() -> None:
     cloud = _cloud(make_room(3) @ _any_rotation(2).T)
 

@@ -44,7 +44,7 @@ def test_a_box_without_size_still_overlaps_itself() -> None:
 def test_boxes_that_are_none_are_refused() -> None:
     with pytest.raises(InvalidInput, match="must not be negative, got -1"):
         Boxes3D.axis_aligned(torch.zeros(1, 3), torch.tensor([[1.0, -1.0, 1.0]]))
-    with pytest.raises((ShapeMismatch, TypeError), match="1 centres, 2 sizes|m=1"):  # TypeError under the shape checks
+    with pytest.raises((ShapeMismatch, TypeError), match=r"1 centres, 2 sizes|m=1"):  # TypeError under the shape checks
         Boxes3D.axis_aligned(torch.zeros(1, 3), torch.zeros(2, 3))
     with pytest.raises(NotFinite, match="centers"):
         Boxes3D.axis_aligned(torch.full((1, 3), torch.inf), torch.zeros(1, 3))

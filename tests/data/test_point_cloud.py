@@ -32,7 +32,7 @@ def test_no_points_are_a_cloud() -> None:
 
 def test_parts_of_other_lengths_and_nan_are_refused() -> None:
     with pytest.raises(
-        (ShapeMismatch, TypeError), match="2 points but 3 colors|n=2"
+        (ShapeMismatch, TypeError), match=r"2 points but 3 colors|n=2"
     ):  # TypeError under the shape checks
         PointCloud(torch.zeros(2, 3), torch.zeros(3, 3))
     with pytest.raises(NotFinite, match="points: 1 of 2 rows are NaN or infinite, the first is row 1"):
