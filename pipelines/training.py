@@ -48,10 +48,10 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=4000,
+        steps=2500,
         scenes_per_step=2,
         sentences_per_scene=10,
-        learning_rate=1.5e-3,
+        learning_rate=1e-3,
         weight_decay=1e-2,
         schedule="cosine",
         warmup_steps=100,

@@ -22,7 +22,11 @@ FORMAT = "trisparse-grounder-1"
 
 
 def save_weights(
-    path: str | PathLike[str], tensors: Mapping[str, Tensor], about: Mapping[str, Any], *, dtype: torch.dtype = torch.float32
+    path: str | PathLike[str],
+    tensors: Mapping[str, Tensor],
+    about: Mapping[str, Any],
+    *,
+    dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write weights atomically.
 
@@ -59,11 +63,15 @@ def load_weights(path: str | PathLike[str]) -> tuple[dict[str, Tensor], dict[str
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CorruptFile(
-            file, "header", f"no whole safetensors file ({error}); published .pth files go through convert-checkpoint first"
+            file,
+            "header",
+            f"no whole safetensors file ({error}); published .pth files go through convert-checkpoint first",
         ) from error
     if metadata.get("format") != FORMAT:
         found = metadata.get("format", "no format name")
-        raise CorruptFile(file, "metadata", f"found {found!r}, expected {FORMAT!r}: not weights of a trisparse grounder")
+        raise CorruptFile(
+            file, "metadata", f"found {found!r}, expected {FORMAT!r}: not weights of a trisparse grounder"
+        )
     about = json.loads(metadata["about"])
     return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, about
 

@@ -63,6 +63,9 @@ class GrounderConfig:
     """Training: voxels a scene kept after the first pruning."""
     train_keep_target: tuple[int, int] = (1200, 4000)
     """Training: voxels a scene kept after the second pruning, drawn anew from [low, high) in each step."""
+    train_upsample_kept_only: bool = False
+    """Training: compute up-sampled features only where voxels are kept. The published code computes all of them and drops most,
+    which differs in the statistics of one batch norm and takes many times as long."""
     scene_keep_reach: float = 1.04
     """Half the edge (m) of the cube around a box's centre in which scene-level voxels should be kept."""
     target_keep_reach: float = 0.52
@@ -123,11 +126,12 @@ PRESETS: dict[str, GrounderConfig] = {
         text_width=384,
         text_rules="free",
         center_input=True,
-        completion_cap=800,
+        completion_cap=400,
         train_scene_voxels=320,
-        train_target_voxels=800,
-        train_keep_scene=800,
-        train_keep_target=(400, 800),
+        train_target_voxels=500,
+        train_keep_scene=500,
+        train_keep_target=(300, 600),
+        train_upsample_kept_only=True,
         prior_probability=0.02,
     ),
 }

@@ -10,7 +10,16 @@ import torch
 from jaxtyping import Bool, Int, Int32, Int64
 from torch import Tensor
 
+from ..core.backend import Op
 from ..core.errors import InvalidInput
+
+FIND_ROWS = Op(
+    "find rows",
+    {
+        "numba": "trisparse.sparse3d.kernels.numba_cpu:find_rows",
+        "torch": "trisparse.sparse3d.kernels.torch_ref:find_rows",
+    },
+)
 
 Triple = tuple[int, int, int]
 T = TypeVar("T")
@@ -36,8 +45,8 @@ class _Packing:
     extent: tuple[int, int, int, int]
 
     @classmethod
-    def around(cls, coords: Int32[Tensor, "v 4"]) -> _Packing:
-        low, high = coords.long().min(0).values.tolist(), coords.long().max(0).values.tolist()
+    def around(cls, low: list[int], high: list[int]) -> _Packing:
+        """For coordinates in [low, high]."""
         extent = [end - start + 1 for start, end in zip(low, high, strict=True)]
         cells = extent[0] * extent[1] * extent[2] * extent[3]
         if cells >= 2**63:
@@ -48,13 +57,13 @@ class _Packing:
         return cls((low[0], low[1], low[2], low[3]), (extent[0], extent[1], extent[2], extent[3]))
 
     def keys(self, coords: Int[Tensor, "m 4"]) -> Int64[Tensor, "m"]:
-        """Keys, -1 for coordinates outside the packed range."""
-        shifted = coords.long() - torch.tensor(self.low, device=coords.device)
-        extent = torch.tensor(self.extent, device=coords.device)
-        inside = ((shifted >= 0) & (shifted < extent)).all(1)
-        b, x, y, z = shifted.unbind(1)
-        key = ((b * self.extent[1] + x) * self.extent[2] + y) * self.extent[3] + z
-        return torch.where(inside, key, -1)
+        """Keys of coordinates in the packed range; they sort as the coordinates do."""
+        b, x, y, z = (column.long() - start for column, start in zip(coords.unbind(1), self.low, strict=True))
+        return ((b * self.extent[1] + x) * self.extent[2] + y) * self.extent[3] + z
+
+    def step(self, offset: Sequence[int]) -> int:
+        """What a spatial offset adds to a key."""
+        return (offset[0] * self.extent[2] + offset[1]) * self.extent[3] + offset[2]
 
     def unpack(self, keys: Int64[Tensor, "m"]) -> Int32[Tensor, "m 4"]:
         """The inverse of :meth:`keys`."""
@@ -89,11 +98,11 @@ class VoxelGrid:
         off = (self.coords[:, 1:] % torch.tensor(self.stride, device=self.device)).any(1)
         if bool(off.any()):
             raise InvalidInput(f"voxel {self.coords[off][0].tolist()} is no multiple of the stride {self.stride}")
-        keys, order = self._sorted_keys()
-        same = keys[1:] == keys[:-1]
+        ordered = self.coords[self.order]
+        same = (ordered[1:] == ordered[:-1]).all(1)
         if bool(same.any()):
-            row = int(order[1:][same][0])
-            raise InvalidInput(f"voxel {self.coords[row].tolist()} is there twice; merge voxels first (see voxelize)")
+            voxel = ordered[1:][same][0].tolist()
+            raise InvalidInput(f"voxel {voxel} is there twice; merge voxels first (see voxelize)")
 
     @classmethod
     def unchecked(cls, coords: Int32[Tensor, "v 4"], stride: Triple) -> VoxelGrid:
@@ -108,11 +117,9 @@ class VoxelGrid:
         """The distinct voxels among some coordinates, sorted by batch, x, y, z."""
         if not len(coords):
             return cls.unchecked(coords, stride)
-        packing = _Packing.around(coords)
-        keys = torch.unique(packing.keys(coords))
-        grid = cls.unchecked(packing.unpack(keys), stride)
-        grid._memo["packing"] = packing
-        grid._memo["sorted"] = (keys, torch.arange(len(keys), device=keys.device))
+        packing = _Packing.around(*_bounds(coords))
+        grid = cls.unchecked(packing.unpack(torch.unique(packing.keys(coords))), stride)
+        grid._memo["order"] = torch.arange(len(grid), device=coords.device)
         return grid
 
     def __len__(self) -> int:
@@ -144,12 +151,17 @@ class VoxelGrid:
 
     def rows_of(self, coords: Int[Tensor, "m 4"]) -> Int64[Tensor, "m"]:
         """The row at each coordinate, -1 where there is no voxel."""
+        return self.rows_near(coords, torch.zeros(1, 3, dtype=torch.int64))[0]
+
+    def rows_near(self, coords: Int[Tensor, "m 4"], offsets: Int64[Tensor, "k 3"]) -> list[Int64[Tensor, "m"]]:
+        """For each spatial offset the row at each ``coordinate + offset``, -1 where there is no voxel."""
+        steps = offsets.tolist()
         if not len(self) or not len(coords):
-            return torch.full((len(coords),), -1, dtype=torch.int64, device=coords.device)
-        keys, order = self._sorted_keys()
-        wanted = self._packing().keys(coords)
-        place = torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)
-        return torch.where(keys[place] == wanted, order[place], -1)
+            return [torch.full((len(coords),), -1, dtype=torch.int64, device=coords.device) for _ in steps]
+        packing = _Packing.around(*_joint_bounds(self.coords, coords, steps))
+        keys, wanted = packing.keys(self.coords)[self.order], packing.keys(coords)
+        find = FIND_ROWS.pick(self.device)
+        return [find(keys, self.order, wanted, packing.step(step)) for step in steps]
 
     def strided(self, factor: int | Sequence[int]) -> VoxelGrid:
         """The coarser grid of cells that hold a voxel: ``floor(c / s) * s`` with s = stride * factor, sorted.
@@ -179,8 +191,28 @@ class VoxelGrid:
         """Some of the voxels: where a mask is true, or at distinct rows in their order."""
         return VoxelGrid.unchecked(self.coords[keep], self.stride)
 
-    def _packing(self) -> _Packing:
-        return self.remember("packing", lambda: _Packing.around(self.coords))
+    @property
+    def order(self) -> Int64[Tensor, "v"]:
+        """Rows sorted by batch, x, y, z."""
+        return self.remember("order", self._sort)
 
-    def _sorted_keys(self) -> tuple[Int64[Tensor, "v"], Int64[Tensor, "v"]]:
-        return self.remember("sorted", lambda: tuple(torch.sort(self._packing().keys(self.coords), stable=True)))
+    def _sort(self) -> Int64[Tensor, "v"]:
+        if not len(self):
+            return torch.empty(0, dtype=torch.int64, device=self.device)
+        return torch.argsort(_Packing.around(*_bounds(self.coords)).keys(self.coords), stable=True)
+
+
+def _bounds(coords: Int[Tensor, "m 4"]) -> tuple[list[int], list[int]]:
+    low, high = torch.aminmax(coords, dim=0)
+    return low.tolist(), high.tolist()
+
+
+def _joint_bounds(
+    a: Int[Tensor, "m 4"], b: Int[Tensor, "n 4"], offsets: list[list[int]]
+) -> tuple[list[int], list[int]]:
+    """Of some coordinates and of others moved by any of the offsets."""
+    (a_low, a_high), (b_low, b_high) = _bounds(a), _bounds(b)
+    columns = [[0], *([offset[axis] for offset in offsets] for axis in range(3))]
+    low = [min(x, y + min(column)) for x, y, column in zip(a_low, b_low, columns, strict=True)]
+    high = [max(x, y + max(column)) for x, y, column in zip(a_high, b_high, columns, strict=True)]
+    return [min(x, y) for x, y in zip(low, b_low, strict=True)], [max(x, y) for x, y in zip(high, b_high, strict=True)]

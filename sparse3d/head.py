@@ -15,8 +15,8 @@ from .completion import append_missing
 from .config import GrounderConfig
 from .fusion import PositionEmbedding, Ragged, TextVoxelTransformer
 from .grid import VoxelGrid
-from .layers import SparseBatchNorm, SparseConv, SparseGenerativeConvTranspose
-from .ops import interpolate, lookup, prune
+from .layers import SparseBatchNorm, SparseConv, SparseConvTranspose
+from .ops import generated, interpolate, lookup, prune
 from .pruning import keep_above_threshold, keep_top, sample_by_coordinate
 from .resnet import relu
 from .tensor import SparseTensor
@@ -67,12 +67,22 @@ class TrainSampling:
 class ConvBlock(nn.Sequential):
     """3x3x3 convolution, batch norm, rectifier."""
 
-    def __init__(self, width: int, *, upsample: bool = False) -> None:
-        conv = SparseGenerativeConvTranspose(width, width, 3, stride=2) if upsample else SparseConv(width, width, 3)
-        super().__init__(conv, SparseBatchNorm(width))
+    def __init__(self, width: int) -> None:
+        super().__init__(SparseConv(width, width, 3), SparseBatchNorm(width))
 
     def forward(self, input: SparseTensor) -> SparseTensor:
         return relu(super().forward(input))
+
+
+class UpBlock(nn.Sequential):
+    """Generative 3x3x3 transposed convolution to half the stride, batch norm, rectifier."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(SparseConvTranspose(width, width, 3, stride=2), SparseBatchNorm(width))
+
+    def forward(self, input: SparseTensor, onto: VoxelGrid | None = None) -> SparseTensor:
+        """Makes every voxel that it reaches, or only those of ``onto``."""
+        return relu(self[1](self[0](input, onto)))
 
 
 class _Fuse(nn.Module):
@@ -101,9 +111,9 @@ class GroundingHead(nn.Module):
         self.keep_trans = nn.ModuleList(TextVoxelTransformer(*transformer) for _ in range(2))
         self.com_trans = TextVoxelTransformer(*transformer)
         self.com_cls = nn.Conv1d(width, 1, 1)
-        self.up_block_1 = ConvBlock(width, upsample=True)
+        self.up_block_1 = UpBlock(width)
         self.lateral_block_1 = ConvBlock(width)
-        self.up_block_2 = ConvBlock(width, upsample=True)
+        self.up_block_2 = UpBlock(width)
         self.lateral_block_2 = ConvBlock(width)
         self.lateral_block_0 = ConvBlock(width)
         self.out_block_0 = ConvBlock(width)
@@ -219,11 +229,15 @@ class GroundingHead(nn.Module):
             )
             x = up_block(_keep(x, keep))
         else:
-            x = up_block(x)
-            scores = _interpolated_keep_score(prune_logits, x.grid)
+            children = generated(x.grid, 3, 2)
             low, high = config.train_keep_target
             count = config.train_keep_scene if level == 1 else low + sampling.seed % max(high - low, 1)
-            x = _keep(x, keep_top(scores, _batch(x), count=count, n_batch=n_batch))
+            scores = _interpolated_keep_score(prune_logits, children)
+            keep = keep_top(scores, children.coords[:, 0].long(), count=count, n_batch=n_batch)
+            if config.train_upsample_kept_only:
+                x = up_block(x, onto=children.select(keep))
+            else:
+                x = _keep(up_block(x), keep)
             fell_back = torch.zeros(n_batch, dtype=torch.bool, device=x.feats.device)
         return x.with_feats(x.feats + lookup(backbone, x.grid.coords)), fell_back
 

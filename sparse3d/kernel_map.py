@@ -69,19 +69,13 @@ def _build(source: VoxelGrid, target: VoxelGrid, size: Triple, step: Triple, *, 
     offsets = kernel_offsets(size, step).to(source.device)
     if not centred:
         offsets = offsets - offsets.min(0).values
+    half = len(offsets) // 2
     mirrored = source is target and all(n % 2 for n in size)
     pairs: list[Pair] = []
-    for number, offset in enumerate(offsets):
-        if mirrored and number > len(offsets) // 2:
-            into, out = pairs[len(offsets) - 1 - number]
-            pairs.append((out, into))
-            continue
-        if mirrored and number == len(offsets) // 2:
-            every = torch.arange(len(source), device=source.device)
-            pairs.append((every, every))
-            continue
-        shift = torch.cat([offset.new_zeros(1), offset]).to(target.coords)
-        rows = source.rows_of(target.coords + shift)
+    for rows in source.rows_near(target.coords, offsets[:half] if mirrored else offsets):
         hit = (rows >= 0).nonzero().flatten()
         pairs.append((rows[hit], hit))
+    if mirrored:
+        every = torch.arange(len(source), device=source.device)
+        pairs += [(every, every), *((out, into) for into, out in reversed(pairs))]
     return KernelMap(tuple(pairs), len(source), len(target))

@@ -160,10 +160,12 @@ def interpolate(x: SparseTensor, queries: Float[Tensor, "m 4"]) -> Float[Tensor,
     base = torch.floor(place / stride) * stride
     batch = queries[:, :1].detach().round()
     total = x.feats.new_zeros(len(queries), x.feats.shape[1])
-    for corner in kernel_offsets((2, 2, 2), x.grid.stride).to(place):
-        at = base + corner
-        weight = (1 - (place - at).abs() / stride).prod(1, keepdim=True).to(x.feats.dtype)
-        total = total + weight * lookup(x, torch.cat([batch, at], 1).to(torch.int64))
+    corners = kernel_offsets((2, 2, 2), x.grid.stride)
+    near = x.grid.rows_near(torch.cat([batch, base], 1).to(torch.int64), corners)
+    for corner, rows in zip(corners.to(place), near, strict=True):
+        weight = (1 - (place - base - corner).abs() / stride).prod(1)
+        hit = ((rows >= 0) & (weight != 0)).nonzero().flatten()
+        total = total.index_add(0, hit, weight[hit, None].to(x.feats.dtype) * x.feats[rows[hit]])
     return total
 
 

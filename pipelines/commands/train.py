@@ -41,6 +41,7 @@ class TrainGrounding:
     """Steps between validations."""
 
     def run(self) -> None:
+        from ...sparse3d.config import preset
         from ..distributed import run_stage_together
         from ..runner import Machine
         from ..stages import train_grounding
@@ -58,7 +59,7 @@ class TrainGrounding:
         recipe = replace(RECIPES[self.preset], **{name: value for name, value in options.items() if value is not None})
         stage = train_grounding.TrainGrounding(
             data=self.data,
-            network=self.preset,
+            network=preset(self.preset),
             recipe=recipe,
             validation=self.validation,
             validate_every=self.validate_every,

@@ -12,7 +12,7 @@ import torch
 from ...core.random import derive_seed, numpy_rng
 from ...data.scene import Scene
 from ...sparse3d.checkpoint import save_weights
-from ...sparse3d.config import preset
+from ...sparse3d.config import GrounderConfig
 from ...sparse3d.grounder import Grounder
 from ...sparse3d.metrics import clustered_mean
 from ...sparse3d.text import load_text_encoder
@@ -40,14 +40,13 @@ class TrainGrounding(AbstractStage):
     version: ClassVar[int] = 1
     data: Path
     """Folder with scans/ and ScanRefer/."""
-    network: str
-    """Preset: "tsp3d" or "small"."""
+    network: GrounderConfig
     recipe: Recipe
     validation: Path | None = None
     """Folder of the same layout with the scenes to validate on (its split "val"); none by default."""
     validate_every: int = 500
     """Steps between validations."""
-    validation_sentences: int = 300
+    validation_sentences: int = 240
     """Sentences in each of them."""
     checkpoint_every: int = field(default=100, metadata={"key": False})
     """Steps between checkpoints; does not change the result."""
@@ -59,9 +58,8 @@ class TrainGrounding(AbstractStage):
     def _train(self, ctx: StageContext, group: ProcessGroup) -> None:
         scenes = load_scenes(self.data, "train", progress=group.is_first)
         held_back = self._validation_scenes(group)
-        config = preset(self.network)
-        encoder = load_text_encoder(config.text_encoder, device=str(ctx.device))
-        states = SentenceStates(encoder, default_vocabulary(), config.text_rules)
+        encoder = load_text_encoder(self.network.text_encoder, device=str(ctx.device))
+        states = SentenceStates(encoder, default_vocabulary(), self.network.text_rules)
         sentences = {r.sentence for scene in (*scenes, *held_back) for r in scene.referrals}
         states.fill(sentences, progress=group.is_first)
 
@@ -100,7 +98,7 @@ class TrainGrounding(AbstractStage):
         """A new network, or the one of the last checkpoint."""
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed(self.recipe.seed, "weights"))
-            grounder = Grounder(preset(self.network))
+            grounder = Grounder(self.network)
         state = TrainState.start(grounder.to(ctx.device), self.recipe)
         checkpoint = load_checkpoint(ctx.folder / CHECKPOINTS)
         if checkpoint is not None:
@@ -129,7 +127,7 @@ class TrainGrounding(AbstractStage):
         return rows
 
     def _finish(self, ctx: StageContext, state: TrainState) -> None:
-        about = {"network": state.grounder.config.to_dict(), "preset": self.network, "recipe": asdict(self.recipe)}
+        about = {"network": self.network.to_dict(), "recipe": asdict(self.recipe)}
         save_weights(ctx.folder / "weights.safetensors", state.average.tensors, about, dtype=torch.float16)
         plot_training(ctx.folder)
         remove_checkpoints(ctx.folder / CHECKPOINTS)

@@ -12,7 +12,7 @@ from typing import Any, no_type_check
 import numba
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ..kernel_map import KernelMap
@@ -31,6 +31,16 @@ def convolve(feats: Float[Tensor, "i c"], kernel: Float[Tensor, "k c d"], taps: 
     if feats.dtype == torch.bfloat16:
         return _Convolve.apply(feats.float(), kernel.float(), taps).bfloat16()
     return _Convolve.apply(feats, kernel, taps)
+
+
+def find_rows(
+    keys: Int64[Tensor, "v"], order: Int64[Tensor, "v"], wanted: Int64[Tensor, "m"], step: int
+) -> Int64[Tensor, "m"]:
+    """``order`` at the place of ``wanted + step`` in the sorted ``keys``, -1 where it is not among them."""
+    out = torch.empty_like(wanted)
+    with _LOCK:
+        _find(keys.numpy(), order.numpy(), wanted.numpy(), step, out.numpy())
+    return out
 
 
 class _Convolve(torch.autograd.Function):
@@ -75,3 +85,28 @@ def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
         row = rows[r]
         for c in range(values.shape[1]):
             out[row, c] += values[r, c]
+
+
+@no_type_check
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _find(keys: np.ndarray, order: np.ndarray, wanted: np.ndarray, step: int, out: np.ndarray) -> None:
+    """Gallops from the place of the query before: queries mostly come in the order of the keys."""
+    block = 2048
+    for b in numba.prange((len(wanted) + block - 1) // block):
+        place = 0
+        for q in range(b * block, min((b + 1) * block, len(wanted))):
+            key = wanted[q] + step
+            low, high, stride = place, place, 1
+            while low > 0 and keys[low] > key:
+                high, low, stride = low, max(low - stride, 0), stride * 2
+            stride = 1
+            while high < len(keys) and keys[high] < key:
+                low, high, stride = high, min(high + stride, len(keys)), stride * 2
+            while low < high:
+                middle = (low + high) // 2
+                if keys[middle] < key:
+                    low = middle + 1
+                else:
+                    high = middle
+            place = min(low, len(keys) - 1)
+            out[q] = order[place] if keys[place] == key else -1

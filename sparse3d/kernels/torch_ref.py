@@ -40,3 +40,11 @@ def argmax_rows(feats: Float[Tensor, "i c"], taps: KernelMap) -> Int64[Tensor, "
         best[o] = torch.where(better, value, old)
         winner[o] = torch.where(better, i[:, None], holder)
     return winner
+
+
+def find_rows(
+    keys: Int64[Tensor, "v"], order: Int64[Tensor, "v"], wanted: Int64[Tensor, "m"], step: int
+) -> Int64[Tensor, "m"]:
+    """``order`` at the place of ``wanted + step`` in the sorted ``keys``, -1 where it is not among them."""
+    place = torch.searchsorted(keys, wanted + step).clamp_(max=len(keys) - 1)
+    return torch.where(keys[place] == wanted + step, order[place], -1)
