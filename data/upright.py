@@ -19,6 +19,7 @@ AXES: dict[str, tuple[float, float, float]] = {
 }
 _CELLS = 100
 """Cells along the scan's largest extent, of which each keeps one point: near and far surfaces then count alike."""
+_ENOUGH_POINTS = 500_000
 _MOST_POINTS = 15_000
 _NEIGHBOURS = 16
 _HINT_DEGREES = 50
@@ -58,20 +59,20 @@ def surface_of(points: np.ndarray) -> Surface:
     Args:
         points: (n, 3), finite, any unit.
     """
+    points = points[:: max(1, len(points) // _ENOUGH_POINTS)]
     low, high = robust_range(points)
     cell = float((high - low).max()) / _CELLS
     if cell == 0:
         empty = np.zeros((0, 3))
         return Surface(points[:1], empty, np.zeros(0, bool), 0.0)
     inside = points[((points >= low - (high - low)) & (points <= high + (high - low))).all(1)]
-    keys = np.floor((inside - low) / cell).astype(np.int64)
-    _, first = np.unique(keys, axis=0, return_index=True)
+    keys = np.floor((inside - low) / cell).astype(np.int64) + 2 * _CELLS  # 0 to 4 * _CELLS
+    _, first = np.unique((keys[:, 0] * 1000 + keys[:, 1]) * 1000 + keys[:, 2], return_index=True)
     if len(first) > _MOST_POINTS:
         first = np.sort(numpy_rng(0, "surface").choice(first, _MOST_POINTS, replace=False))
     thin = inside[first]
     if len(thin) <= _NEIGHBOURS:
         return Surface(thin, np.zeros((0, 3)), np.zeros(len(thin), bool), cell)
-    # Neighbours come from the full scan (thinned a little), so that noise averages out.
     _, near = KDTree(thin).query(thin, _NEIGHBOURS, workers=1)
     local = thin[near] - thin[near].mean(1, keepdims=True)
     values, vectors = np.linalg.eigh(np.einsum("mki,mkj->mij", local, local))
