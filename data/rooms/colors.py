@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-Rgb = tuple[float, float, float]
+Rgb = tuple[float | int, float | int, float | int]
 
 PALETTE: dict[str, tuple[Rgb, ...]] = {
     "red": ((0.68, 0.10, 0.10), (0.76, 0.16, 0.14), (0.60, 0.08, 0.12)),
@@ -53,7 +53,7 @@ def sample_color(name: str, rng: np.random.Generator) -> Rgb:
     return float(red), float(green), float(blue)
 
 
-def shade(color: Rgb, factor: float) -> Rgb:
+def shade(color: Rgb, factor: float | int) -> Rgb:
     """The same colour, darker (factor < 1) or lighter."""
     return tuple(min(1.0, c * factor) for c in color)  # pyright: ignore[reportReturnType]
 

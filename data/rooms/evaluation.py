@@ -51,8 +51,9 @@ class EvalSet:
         found, expected = room_hash(scene), self.room_hashes[self.seeds.index(seed)]
         if found != expected:
             raise DataError(
-                f"room {seed} of {self.name} has hash {found[:12]}, expected {expected[:12]}: its sentences or boxes are not those "
-                "that were fixed, so results cannot be compared; undo the generator's change or make a new set under a new name"
+                f"room {seed} of {self.name} has hash {found[:12]}, expected {expected[:12]}: its sentences or boxes are not "
+                "those that were fixed, so results cannot be compared; "
+                "undo the generator's change or make a new set under a new name"
             )
 
 

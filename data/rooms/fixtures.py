@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from .colors import DARK, METAL, PALE, Rgb, shade
@@ -33,7 +35,7 @@ def refrigerator(style: int, rng: Rng, color: Rgb) -> Shape:
     x, y = (-width / 2, width / 2), (-depth / 2, depth / 2)
     parts = [block(x, y, (0.03, height), shade(color, 0.92)), block(x, (y[0] + 0.03, y[1] - 0.03), (0, 0.04), DARK)]
     edges = [0.05, height * split, height] if split else [0.05, height]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         for side in (-1, 1) if pair else (0,):
             left = x[0] if side <= 0 else 0.0
             right = x[1] if side >= 0 else 0.0

@@ -48,7 +48,7 @@ def scene_id_of(seed: int) -> str:
     return f"scene{seed:04d}_00"
 
 
-def generate_room(seed: int, config: RoomConfig = RoomConfig()) -> Scene:  # noqa: B008 (frozen)
+def generate_room(seed: int, config: RoomConfig = RoomConfig()) -> Scene:
     """A furnished, scanned and described room.
 
     Args:
@@ -61,7 +61,7 @@ def generate_room(seed: int, config: RoomConfig = RoomConfig()) -> Scene:  # noq
     return generate_described_room(seed, config).scene
 
 
-def generate_described_room(seed: int, config: RoomConfig = RoomConfig()) -> DescribedRoom:  # noqa: B008 (frozen)
+def generate_described_room(seed: int, config: RoomConfig = RoomConfig()) -> DescribedRoom:
     """As :func:`generate_room`, with what its sentences are meant to say."""
     held_out = config.split == "eval"
     room = furnish(numpy_rng(seed, "room"), use_held_out=held_out)

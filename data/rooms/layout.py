@@ -9,9 +9,9 @@ import numpy as np
 
 from .catalog import KINDS
 from .colors import sample_color
-from .shapes import Shape, Surface, Vec
+from .shapes import Number, Shape, Surface, Vec
 
-Rect = tuple[float, float, float, float, float, float]
+Rect = tuple[Number, Number, Number, Number, Number, Number]
 """x low, x high, y low, y high, z low, z high."""
 WALLS = ("south", "north", "west", "east")
 _YAW = {"south": 0.0, "north": math.pi, "west": -math.pi / 2, "east": math.pi / 2}
@@ -27,7 +27,7 @@ class Item:
     color: str | None
     shape: Shape
     position: Vec = (0.0, 0.0, 0.0)
-    yaw: float = 0.0
+    yaw: Number = 0.0
     support: int | None = None
     wall: str | None = None
 
@@ -38,7 +38,7 @@ class Item:
         half_x, half_y = (cos * w + sin * d) / 2, (sin * w + cos * d) / 2
         return (x - half_x, x + half_x, y - half_y, y + half_y, z, z + h)
 
-    def at(self, x: float, y: float, z: float = 0.0) -> Vec:
+    def at(self, x: Number, y: Number, z: Number = 0.0) -> Vec:
         """A point of its own frame in the room's."""
         cos, sin = math.cos(self.yaw), math.sin(self.yaw)
         return (self.position[0] + cos * x - sin * y, self.position[1] + sin * x + cos * y, self.position[2] + z)
@@ -48,13 +48,13 @@ class Item:
 class Room:
     """A room being furnished: ``width`` along x and ``depth`` along y, centred on the origin, floor at z = 0."""
 
-    width: float
-    depth: float
-    height: float
+    width: Number
+    depth: Number
+    height: Number
     items: list[Item] = field(default_factory=list)
     keep_free: list[Rect] = field(default_factory=list)
 
-    def fits(self, item: Item, gap: float = 0.03, ignore: int | None = None) -> bool:
+    def fits(self, item: Item, gap: Number = 0.03, ignore: int | None = None) -> bool:
         """Whether an item stands inside the room and touches nothing (but perhaps one item)."""
         rect = item.rect()
         inside = (
@@ -75,7 +75,7 @@ class Room:
         return len(self.items) - 1
 
 
-def overlaps(a: Rect, b: Rect, gap: float) -> bool:
+def overlaps(a: Rect, b: Rect, gap: Number) -> bool:
     """Whether two boxes come closer than a gap sideways and share some height."""
     return (
         a[0] < b[1] + gap
@@ -130,7 +130,7 @@ class ModelShop:
 
 
 def against_wall(
-    room: Room, item: Item, rng: np.random.Generator, *, gap: float = 0.03, z: float = 0.0, tries: int = 24
+    room: Room, item: Item, rng: np.random.Generator, *, gap: Number = 0.03, z: Number = 0.0, tries: int = 24
 ) -> int | None:
     """Put an item with its back to a wall; returns its index, or ``None`` where it does not fit."""
     for _ in range(tries):
@@ -148,7 +148,7 @@ def against_wall(
     return None
 
 
-def on_wall(room: Room, item: Item, wall: str, u: float, gap: float, z: float) -> Item:
+def on_wall(room: Room, item: Item, wall: str, u: Number, gap: Number, z: Number) -> Item:
     """An item with its back ``gap`` before a wall (negative: set into it), ``u`` along it and ``z`` up."""
     out = item.shape.size[1] / 2 + gap
     x, y = {
@@ -161,7 +161,7 @@ def on_wall(room: Room, item: Item, wall: str, u: float, gap: float, z: float) -
 
 
 def free_standing(
-    room: Room, item: Item, rng: np.random.Generator, *, gap: float = 0.35, turn: bool = False, tries: int = 24
+    room: Room, item: Item, rng: np.random.Generator, *, gap: Number = 0.35, turn: bool = False, tries: int = 24
 ) -> int | None:
     """Put an item somewhere on the floor."""
     for _ in range(tries):
@@ -175,7 +175,7 @@ def free_standing(
 
 
 def near(
-    room: Room, item: Item, anchor: int, rng: np.random.Generator, *, reach: float = 0.3, tries: int = 16
+    room: Room, item: Item, anchor: int, rng: np.random.Generator, *, reach: Number = 0.3, tries: int = 16
 ) -> int | None:
     """Put an item on the floor beside another, with the same orientation."""
     base = room.items[anchor]
@@ -215,10 +215,10 @@ def _within(
     item: Item,
     base: Item,
     surface: Surface,
-    z: float,
+    z: Number,
     support: int,
     rng: np.random.Generator,
-    turn: float,
+    turn: Number,
     tries: int,
 ) -> int | None:
     (w, d, _) = item.shape.size
@@ -237,7 +237,7 @@ def _within(
     return None
 
 
-def chair_at(room: Room, item: Item, table: int, side: int, slot: float, rng: np.random.Generator) -> int | None:
+def chair_at(room: Room, item: Item, table: int, side: int, slot: Number, rng: np.random.Generator) -> int | None:
     """Put a chair at a table's side (0 front, 1 back, 2 left, 3 right), facing it.
 
     Args:

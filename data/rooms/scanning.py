@@ -159,9 +159,9 @@ def _pixel_rays(config: ScanConfig) -> Floats:
     """Directions with unit depth in the camera's frame (x right, y down, z forward), row by row."""
     w, h = config.width_px, config.height_px
     step = 2 * math.tan(config.field_of_view / 2) / w
-    x = (np.arange(w) + 0.5 - w / 2) * step
-    y = (np.arange(h) + 0.5 - h / 2) * step
-    return np.stack([np.tile(x, h), np.repeat(y, w), np.ones(w * h)], 1)
+    x = (np.arange(w, dtype=np.float64) + 0.5 - w / 2) * step
+    y = (np.arange(h, dtype=np.float64) + 0.5 - h / 2) * step
+    return np.stack([np.tile(x, h), np.repeat(y, w), np.ones(w * h)], 1).astype(np.float64)
 
 
 def _cast(config: ScanConfig, parts: _Parts, room_from_camera: Floats, center: Floats) -> tuple[Floats, Ints, Floats]:

@@ -1,7 +1,7 @@
 """Furniture is built of a few solids: boxes, (tapered) cylinders, open tubes and ellipsoids.
 
-A shape stands in its own frame, in metres: x to its side, y to its front, z up, the middle of its footprint at the origin and its
-lowest point at z = 0. Solids keep ray casting short and exact, and need no mesh.
+A shape stands in its own frame, in metres: x to its side, y to its front, z up, the middle of its footprint at the origin
+and its lowest point at z = 0. Solids keep ray casting short and exact, and need no mesh.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from .colors import Rgb
 
-Vec = tuple[float, float, float]
+Number = float | int
+Vec = tuple[Number, Number, Number]
+Span = tuple[Number, Number]
+"""From, to."""
 
 
 class Solid(IntEnum):
@@ -42,7 +45,7 @@ class Part:
     half: Vec
     color: Rgb
     rotation: tuple[Vec, Vec, Vec] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-    taper: float = 1.0
+    taper: Number = 1.0
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Least and greatest corner of the axis-aligned box around it."""
@@ -56,9 +59,9 @@ class Part:
 class Surface:
     """A level rectangle, in the shape's frame, on which things can stand or under which they fit."""
 
-    z: float
-    x: tuple[float, float]
-    y: tuple[float, float]
+    z: Number
+    x: Span
+    y: Span
 
 
 @dataclass(frozen=True)
@@ -86,21 +89,19 @@ def assemble(parts: Sequence[Part], tops: Sequence[Surface] = (), under: Surface
     return Shape(moved, (width, depth, height), tuple(map(shifted, tops)), shifted(under) if under else None)
 
 
-def block(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], color: Rgb) -> Part:
+def block(x: Span, y: Span, z: Span, color: Rgb) -> Part:
     """A box between two corners."""
     center = ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, (z[0] + z[1]) / 2)
     return Part(Solid.BOX, center, ((x[1] - x[0]) / 2, (y[1] - y[0]) / 2, (z[1] - z[0]) / 2), color)
 
 
-def tilted(part: Part, angle: float) -> Part:
+def tilted(part: Part, angle: Number) -> Part:
     """A part turned about its own side axis; a positive angle leans its top backwards."""
     cos, sin = math.cos(angle), math.sin(angle)
     return replace(part, rotation=((1.0, 0.0, 0.0), (0.0, cos, -sin), (0.0, sin, cos)))
 
 
-def post(
-    x: float, y: float, z: tuple[float, float], radius: float, color: Rgb, *, taper: float = 1.0, open: bool = False
-) -> Part:
+def post(x: Number, y: Number, z: Span, radius: Number, color: Rgb, *, taper: Number = 1.0, open: bool = False) -> Part:
     """An upright cylinder; ``open`` leaves only its side."""
     half = (radius, radius, (z[1] - z[0]) / 2)
     return Part(Solid.TUBE if open else Solid.CYLINDER, (x, y, (z[0] + z[1]) / 2), half, color, taper=taper)
@@ -111,7 +112,7 @@ def blob(center: Vec, size: Vec, color: Rgb) -> Part:
     return Part(Solid.ELLIPSOID, center, (size[0] / 2, size[1] / 2, size[2] / 2), color)
 
 
-def rod(start: Vec, end: Vec, radius: float, color: Rgb) -> Part:
+def rod(start: Vec, end: Vec, radius: Number, color: Rgb) -> Part:
     """A round bar from one point to another."""
     a, b = np.array(start), np.array(end)
     length = math.sqrt(float(((b - a) ** 2).sum()))
@@ -135,7 +136,14 @@ def rod(start: Vec, end: Vec, radius: float, color: Rgb) -> Part:
 
 
 def four_legs(
-    width: float, depth: float, height: float, thick: float, color: Rgb, *, inset: float = 0.03, splay: float = 0.0
+    width: Number,
+    depth: Number,
+    height: Number,
+    thick: Number,
+    color: Rgb,
+    *,
+    inset: Number = 0.03,
+    splay: Number = 0.0,
 ) -> list[Part]:
     """Legs at the corners of a footprint; ``splay`` moves their feet outwards."""
     legs = []

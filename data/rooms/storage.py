@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from .colors import DARK, METAL, PALE, Rgb, shade
-from .shapes import Part, Shape, Surface, assemble, blob, block, four_legs, post, rod
+from .shapes import Part, Shape, Span, Surface, assemble, blob, block, four_legs, post, rod
 
 Rng = np.random.Generator
 
@@ -37,14 +39,14 @@ def bookshelf(style: int, rng: Rng, color: Rgb) -> Shape:
     if closed:
         parts.append(block(x, (y[0], y[0] + 0.012), (0, height), shade(color, 0.9)))
     cell = (width - thick) / divisions
-    for z, above in zip(levels[:-1], levels[1:], strict=True):
+    for z, above in pairwise(levels):
         for d in range(divisions):
             if rng.random() < fill:
                 parts += _books(x[0] + d * cell + thick, cell - thick, z + thick, above - z - thick, y, rng)
     return assemble(parts, [Surface(height, (x[0] + 0.03, x[1] - 0.03), (y[0] + 0.02, y[1] - 0.02))])
 
 
-def _books(start: float, room: float, z: float, space: float, y: tuple[float, float], rng: Rng) -> list[Part]:
+def _books(start: float, room: float, z: float, space: float, y: Span, rng: Rng) -> list[Part]:
     parts = []
     end = start + room * rng.uniform(0.5, 0.98)
     at = start

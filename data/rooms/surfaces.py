@@ -49,7 +49,7 @@ def coffee_table(style: int, rng: Rng, color: Rgb) -> Shape:
     return Shape(shape.parts, shape.size, shape.tops)
 
 
-def _table(top: str, legs: str, size: tuple[float, float, float], color: Rgb, rng: Rng) -> Shape:
+def _table(top: str, legs: str, size: Vec, color: Rgb, rng: Rng) -> Shape:
     width, depth, height = size
     thick = rng.uniform(0.025, 0.05)
     frame = color if legs in ("four", "panels") else (METAL, DARK, color)[int(rng.integers(3))]

@@ -48,7 +48,8 @@ class Rooms:
     def run(self) -> None:
         if self.count < 1 or self.workers < 1 or self.seed < 0:
             raise InvalidInput(
-                f"count {self.count}, workers {self.workers}, seed {self.seed}: expected at least 1, 1 and 0; correct the options"
+                f"count {self.count}, workers {self.workers}, seed {self.seed}: expected at least "
+                "1, 1 and 0; correct the options"
             )
         config = RoomConfig(split=self.split, n_sentences=self.sentences)
         seeds = range(self.seed, self.seed + self.count)
