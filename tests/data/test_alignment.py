@@ -68,7 +68,7 @@ def _turn(alignment: Alignment, network_from_file: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("ceiling", [False, True])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_room_turned_at_random_is_set_upright_again(seed: int, ceiling: bool) -> None:
     room = make_room(seed, ceiling=ceiling)
     rotation = _any_rotation(seed)
@@ -108,7 +108,7 @@ def test_a_levelled_scan_keeps_its_axes_exactly(axis: str) -> None:
 
 
 @pytest.mark.parametrize(("unit", "name"), [(1.0, "m"), (0.01, "cm"), (0.001, "mm")])
-@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("seed", [3])
 def test_units_are_told_by_the_extent(seed: int, unit: float, name: str) -> None:
     alignment = align_scan(_cloud(make_room(seed) / unit))
 
