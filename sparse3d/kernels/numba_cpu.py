@@ -6,7 +6,6 @@ the order of the taps, so the number of threads does not change the result (the 
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import Any, no_type_check
 
 import numba
@@ -15,10 +14,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from ...core.threads import PARALLEL_CODE
 from ..kernel_map import KernelMap
-
-_LOCK = Lock()
-"""Numba's default thread pool aborts when two Python threads enter parallel code."""
 
 
 def why_unusable(device: torch.device) -> str | None:
@@ -38,7 +35,7 @@ def find_rows(
 ) -> Int64[Tensor, "m"]:
     """``order`` at the place of ``wanted + step`` in the sorted ``keys``, -1 where it is not among them."""
     out = torch.empty_like(wanted)
-    with _LOCK:
+    with PARALLEL_CODE:
         _find(keys.numpy(), order.numpy(), wanted.numpy(), step, out.numpy())
     return out
 
@@ -73,7 +70,7 @@ def _accumulate(feats: Tensor, kernel: Tensor, taps: KernelMap) -> Tensor:
     for weight, (i, o) in zip(kernel, taps.pairs, strict=True):
         if len(i):
             product = torch.mm(feats.index_select(0, i), weight)
-            with _LOCK:
+            with PARALLEL_CODE:
                 _add_rows(target, o.numpy(), product.numpy())
     return out
 

@@ -11,7 +11,8 @@ import os, sys, threading
 os.environ.update(NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2")
 import numpy as np
 from numba import njit, prange
-from trisparse.core.threads import parallel_kernel
+from contextlib import nullcontext
+from trisparse.core.threads import PARALLEL_CODE
 
 @njit(parallel=True)
 def roots(x):
@@ -21,7 +22,12 @@ def roots(x):
             total[i] += np.sqrt(x[i] + j)
     return total
 
-launch = parallel_kernel(roots) if sys.argv[1] == "guarded" else roots
+guard = PARALLEL_CODE if sys.argv[1] == "guarded" else nullcontext()
+
+def launch(x):
+    with guard:
+        roots(x)
+
 launch(np.ones(2))
 x = np.ones(20_000)
 threads = [threading.Thread(target=lambda: [launch(x) for _ in range(20)]) for _ in range(4)]
