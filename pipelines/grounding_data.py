@@ -95,7 +95,9 @@ class TrainBatch:
     targets: tuple[SentenceTarget, ...]
 
 
-def draw_batch(scenes: Sequence[Scene], rng: Generator, *, sentences_per_scene: int, box_jitter: bool) -> TrainBatch:
+def draw_batch(
+    scenes: Sequence[Scene], rng: Generator, *, sentences_per_scene: int, prompts_per_scene: int = 0, box_jitter: bool
+) -> TrainBatch:
     """Augment scenes and draw sentences about them.
 
     Sentences of one scene either all depend on the view or none does, because only then may the scene be mirrored and
@@ -105,6 +107,7 @@ def draw_batch(scenes: Sequence[Scene], rng: Generator, *, sentences_per_scene: 
         scenes: The scenes of this step.
         rng: Where the randomness comes from.
         sentences_per_scene: At most; fewer where a scene has fewer.
+        prompts_per_scene: Detection prompts beside them.
         box_jitter: Multiply the six numbers of each target box by 0.95 to 1.05, as the published recipe does.
     """
     clouds, index, sentences, targets = [], [], [], []
@@ -115,23 +118,33 @@ def draw_batch(scenes: Sequence[Scene], rng: Generator, *, sentences_per_scene: 
         ids = torch.tensor([item.object_id for item in scene.objects])
         boxes = instance_boxes(cloud, ids)
         row_of = {int(object_id): row for row, object_id in enumerate(ids)}
-        for referral in referrals:
-            row = row_of[referral.target_id]
-            jitter = (
-                torch.from_numpy(rng.uniform(0.95, 1.05, (2, 3)).astype(np.float32)) if box_jitter else torch.ones(2, 3)
-            )
-            anchors = [row_of[a] for a in referral.anchor_ids[:1] if a in row_of]
+        drawn = [
+            (r.sentence, [row_of[r.target_id]], [row_of[a] for a in r.anchor_ids[:1] if a in row_of]) for r in referrals
+        ]
+        drawn += [(*_draw_prompt(scene, rng), []) for _ in range(prompts_per_scene)]
+        for sentence, rows, anchors in drawn:
+            jitter = torch.ones(2, len(rows), 3)
+            if box_jitter:
+                jitter = torch.from_numpy(rng.uniform(0.95, 1.05, jitter.shape).astype(np.float32))
             targets.append(
                 SentenceTarget(
-                    centers=boxes.centers[row : row + 1] * jitter[0],
-                    sizes=boxes.sizes[row : row + 1] * jitter[1],
+                    centers=boxes.centers[rows] * jitter[0],
+                    sizes=boxes.sizes[rows] * jitter[1],
                     auxiliary=boxes.centers[anchors],
                     scene=boxes.centers,
                 )
             )
             index.append(number)
-            sentences.append(referral.sentence)
+            sentences.append(sentence)
     return TrainBatch(tuple(clouds), torch.tensor(index), tuple(sentences), tuple(targets))
+
+
+def _draw_prompt(scene: Scene, rng: Generator) -> tuple[str, list[int]]:
+    """Names of one to three of the scene's categories, and the rows of all their instances."""
+    categories = sorted({item.category for item in scene.objects})
+    chosen = [categories[i] for i in rng.permutation(len(categories))[: int(rng.integers(1, 4))]]
+    rows = [row for row, item in enumerate(scene.objects) if item.category in chosen]
+    return " . ".join(chosen).replace("_", " "), rows
 
 
 def _draw_referrals(referrals: Sequence[Referral], rng: Generator, count: int) -> list[Referral]:

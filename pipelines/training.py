@@ -30,6 +30,9 @@ class Recipe:
     """Scenes in one step, all processes together."""
     sentences_per_scene: int = 1
     """Sentences about each of them; they share one run of the backbone."""
+    prompts_per_scene: int = 0
+    """Detection prompts beside them: names of one to three categories, all of whose instances are to be found (specification 6.6,
+    where each training scene comes up ten times with such a prompt)."""
     learning_rate: float = 5e-4
     weight_decay: float = 5e-4
     schedule: Literal["milestones", "cosine"] = "milestones"
@@ -50,7 +53,8 @@ RECIPES: dict[str, Recipe] = {
     "small": Recipe(
         steps=2500,
         scenes_per_step=2,
-        sentences_per_scene=10,
+        sentences_per_scene=7,
+        prompts_per_scene=3,
         learning_rate=1e-3,
         weight_decay=1e-2,
         schedule="cosine",
@@ -130,15 +134,21 @@ def train_step(
     started = time.perf_counter()
     own = scenes_of_step(scenes, recipe, state.step)[group.rank :: group.size]
     rng = numpy_rng(recipe.seed, "step", state.step, group.rank)
-    batch = draw_batch(own, rng, sentences_per_scene=recipe.sentences_per_scene, box_jitter=recipe.box_jitter)
+    batch = draw_batch(
+        own,
+        rng,
+        sentences_per_scene=recipe.sentences_per_scene,
+        prompts_per_scene=recipe.prompts_per_scene,
+        box_jitter=recipe.box_jitter,
+    )
     for parameters in state.optimizer.param_groups:
         parameters["lr"] = learning_rate(recipe, state.step)
     state.optimizer.zero_grad(set_to_none=True)
     state.grounder.train()
-    sampling = TrainSampling(derive_seed(recipe.seed, "sample", state.step, group.rank) >> 24)
+    seed = derive_seed(recipe.seed, "sample", state.step, group.rank) >> 24
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(recipe.seed, "dropout", state.step, group.rank))
-        loss = _loss(state.grounder, batch, states, sampling)
+        loss = _loss(state.grounder, batch, states, seed)
         loss.total.backward()
     group.average_gradients(state.grounder)
     norm = nn.utils.clip_grad_norm_(state.grounder.parameters(), recipe.gradient_clip)
@@ -155,16 +165,17 @@ def train_step(
     }
 
 
-def _loss(grounder: Grounder, batch: TrainBatch, states: SentenceStates, sampling: TrainSampling) -> GroundingLoss:
+def _loss(grounder: Grounder, batch: TrainBatch, states: SentenceStates, seed: int) -> GroundingLoss:
     device = next(grounder.parameters()).device
     points = [cloud.points.to(device) for cloud in batch.clouds]
     colors = [_colors(cloud.points, cloud.colors).to(device) for cloud in batch.clouds]
     encoded = grounder.encode_scenes(list(zip(points, colors, strict=True)))
     repeated: EncodedScene = encoded.for_sentences(batch.scene_of_sentence.to(device))
-    output = grounder(repeated, states.batch(batch.sentences).to(device), sampling=sampling)
     targets = [
         SentenceTarget(*(part.to(device) for part in (t.centers, t.sizes, t.auxiliary, t.scene))) for t in batch.targets
     ]
+    sampling = TrainSampling(seed, [target.centers for target in targets])
+    output = grounder(repeated, states.batch(batch.sentences).to(device), sampling=sampling)
     return grounding_loss(output, targets, grounder.config)
 
 

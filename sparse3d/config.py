@@ -66,6 +66,9 @@ class GrounderConfig:
     train_upsample_kept_only: bool = False
     """Training: compute up-sampled features only where voxels are kept. The published code computes all of them and drops most,
     which differs in the statistics of one batch norm and takes many times as long."""
+    train_focus_reach: float | None = None
+    """Training: voxels within this cube (half its edge, m) around the true boxes' centres always stay in the samples, so that boxes
+    are learned before pruning is. None as published: what the network prunes is lost to the step."""
     scene_keep_reach: float = 1.04
     """Half the edge (m) of the cube around a box's centre in which scene-level voxels should be kept."""
     target_keep_reach: float = 0.52
@@ -130,8 +133,10 @@ PRESETS: dict[str, GrounderConfig] = {
         train_scene_voxels=320,
         train_target_voxels=500,
         train_keep_scene=500,
-        train_keep_target=(300, 600),
+        train_keep_target=(200, 500),
         train_upsample_kept_only=True,
+        train_focus_reach=0.5,
+        positives_per_box=24,
         prior_probability=0.02,
     ),
 }

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor, nn
 
 from ..core.errors import InvalidInput
+from .assign import keep_target
 from .completion import append_missing
 from .config import GrounderConfig
 from .fusion import PositionEmbedding, Ragged, TextVoxelTransformer
@@ -57,11 +58,13 @@ class HeadOutput:
         return self.box6[:, 3:].clamp(max=4).exp()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainSampling:
-    """Seed of the random choices of one training step."""
+    """The random choices of one training step."""
 
     seed: int
+    focus: Sequence[Float[Tensor, "_ 3"]] | None = None
+    """For each sentence the centres of its boxes (m): voxels near them always stay in the sample (see ``train_focus_reach``)."""
 
 
 class ConvBlock(nn.Sequential):
@@ -208,7 +211,20 @@ class GroundingHead(nn.Module):
         """Training: a random subset of fixed size; the others are lost."""
         if sampling is None:
             return x
-        return _keep(x, _random_subset(x, count, sampling, n_batch))
+        return _keep(x, _random_subset(x, count, sampling, n_batch) | self._in_focus(x.grid, sampling))
+
+    def _in_focus(self, grid: VoxelGrid, sampling: TrainSampling) -> Bool[Tensor, "v"]:
+        """Training: voxels that stay whatever the network thinks, so that boxes are learned before pruning is."""
+        reach, focus = self.config.train_focus_reach, sampling.focus
+        stay = torch.zeros(len(grid), dtype=torch.bool, device=grid.device)
+        if reach is None or focus is None:
+            return stay
+        batch = grid.coords[:, 0].long()
+        for number, centers in enumerate(focus):
+            own = (batch == number).nonzero().flatten()
+            corners = grid.coords[own, 1:].to(centers.dtype) * self.config.voxel_size
+            stay[own] = keep_target(corners, centers, reach=reach)
+        return stay
 
     def _descend(
         self,
@@ -234,6 +250,7 @@ class GroundingHead(nn.Module):
             count = config.train_keep_scene if level == 1 else low + sampling.seed % max(high - low, 1)
             scores = _interpolated_keep_score(prune_logits, children)
             keep = keep_top(scores, children.coords[:, 0].long(), count=count, n_batch=n_batch)
+            keep = keep | self._in_focus(children, sampling)
             if config.train_upsample_kept_only:
                 x = up_block(x, onto=children.select(keep))
             else:
@@ -251,7 +268,7 @@ class GroundingHead(nn.Module):
         cap = self.config.completion_cap
         if candidates is None:
             if sampling is not None and cap is not None:
-                return _keep(fine, _random_subset(fine, cap, sampling, n_batch))
+                return self._sample(fine, cap, sampling, n_batch)
             return _keep(fine, sample_by_coordinate(fine.grid.coords, count=cap, seed=0, n_batch=n_batch))
         rows = fine.grid.rows_of(candidates)
         if bool((rows < 0).any()):

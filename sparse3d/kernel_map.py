@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .grid import Triple, VoxelGrid
 
-Pair = tuple[Int64[Tensor, "p"], Int64[Tensor, "p"]]
+Pair = tuple[Int64[Tensor, "_"], Int64[Tensor, "_"]]
 
 
 @dataclass(frozen=True, eq=False)

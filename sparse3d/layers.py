@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from .grid import VoxelGrid, triple
-from .ops import Size, max_pool, sparse_conv, sparse_conv_transpose
+from .ops import Size, avg_pool, max_pool, sparse_conv, sparse_conv_transpose, sum_pool
+from .set_ops import broadcast, global_pool
 from .tensor import SparseTensor
 
 
@@ -105,12 +106,51 @@ class SparseBatchNorm(nn.Module):
         return x.with_feats(self.bn(x.feats))
 
 
-class SparseMaxPool(nn.Module):
-    """Greatest value in each window."""
+class SparseInstanceNorm(nn.Module):
+    """Norm over the voxels of each scene, biased variance, eps 1e-8, as MinkowskiEngine has it."""
 
-    def __init__(self, kernel_size: Size, stride: Size) -> None:
+    def __init__(self, channels: int, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(1, channels))
+        self.bias = nn.Parameter(torch.zeros(1, channels))
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        centred = x.feats - broadcast(x, global_pool(x, "avg"))
+        variance = global_pool(x.with_feats(centred.square()), "avg")
+        scale = broadcast(x, (variance + self.eps).rsqrt())
+        return x.with_feats(centred * scale * self.weight + self.bias)
+
+
+class SparseReLU(nn.Module):
+    """Rectifier."""
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        return x.with_feats(x.feats.relu())
+
+
+class _Pool(nn.Module):
+    def __init__(self, kernel_size: Size, stride: Size = 1) -> None:
         super().__init__()
         self.kernel_size, self.stride = kernel_size, stride
 
+
+class SparseMaxPool(_Pool):
+    """Greatest value in each window."""
+
     def forward(self, x: SparseTensor) -> SparseTensor:
         return max_pool(x, kernel_size=self.kernel_size, stride=self.stride)
+
+
+class SparseAvgPool(_Pool):
+    """Mean over the voxels that exist in each window."""
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        return avg_pool(x, kernel_size=self.kernel_size, stride=self.stride)
+
+
+class SparseSumPool(_Pool):
+    """Sum over each window."""
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        return sum_pool(x, kernel_size=self.kernel_size, stride=self.stride)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -135,6 +134,22 @@ def avg_pool(x: SparseTensor, *, kernel_size: Size, stride: Size) -> SparseTenso
     return SparseTensor(target, pool_sum(x.feats, taps) / count.clamp(min=1))
 
 
+def pool_transpose(x: SparseTensor, *, kernel_size: Size, stride: Size, onto: VoxelGrid) -> SparseTensor:
+    """Sum-pooling transposed: each voxel of the finer grid takes the sum of the coarse voxels whose window it lies in.
+
+    With the window as large as the stride this is nearest up-sampling.
+
+    Raises:
+        InvalidInput: ``onto`` is not of the stride that follows.
+    """
+    size, factors = triple(kernel_size, "kernel_size"), triple(stride, "stride")
+    fine = _divided(x.grid.stride, factors)
+    if onto.stride != fine:
+        raise InvalidInput(f"the pooling ends at stride {fine}, the grid to land on has {onto.stride}")
+    taps = cell_map(onto, x.grid, size) if size == factors else convolution_map(onto, x.grid, size, fine)
+    return SparseTensor(onto, pool_sum(x.feats, taps.transposed))
+
+
 def prune(x: SparseTensor, keep: Bool[Tensor, "v"]) -> SparseTensor:
     """The voxels where a mask is true, in their order, on a new grid."""
     return SparseTensor(x.grid.select(keep), x.feats[keep])
@@ -207,6 +222,3 @@ def _divided(stride: Triple, factors: Triple) -> Triple:
     if any(s % f for s, f in zip(stride, factors, strict=True)):
         raise InvalidInput(f"stride {stride} cannot be divided by {factors}")
     return stride[0] // factors[0], stride[1] // factors[1], stride[2] // factors[2]
-
-
-Reduction = Literal["max", "avg", "sum"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -45,6 +45,7 @@ class TokenStates:
         return TokenStates(self.states.to(device), self.padding.to(device))
 
 
+@runtime_checkable
 class TextEncoder(Protocol):
     """A frozen text encoder."""
 
