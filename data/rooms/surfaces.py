@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .colors import DARK, METAL, PALE, Rgb, shade
-from .shapes import Part, Shape, Surface, assemble, blob, block, four_legs, post, rod, tilted
+from .shapes import Part, Shape, Surface, Vec, assemble, blob, block, four_legs, post, rod, tilted
 
 Rng = np.random.Generator
 
