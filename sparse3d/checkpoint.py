@@ -40,7 +40,7 @@ def save_weights(
     for name in sorted(tensors):
         value = tensors[name].detach().cpu()
         stored[name] = (value.to(dtype) if value.is_floating_point() else value).contiguous()
-    metadata = {"format": FORMAT, "about": json.dumps(dict(about), sort_keys=True)}
+    metadata = {FORMAT: json.dumps(dict(about), sort_keys=True)}  # one key: safetensors writes several in any order
     write_bytes(path, save(stored, metadata))
 
 

@@ -97,7 +97,9 @@ def test_a_batch_of_scenes_gives_what_each_gives_alone() -> None:
 @pytest.mark.parametrize("n_points", [1, 2])
 def test_one_voxel_is_enough(n_points: int) -> None:
     grounder = _grounder()
-    answer = grounder.answer(grounder.encode_scene(torch.zeros(n_points, 3).double(), torch.rand(n_points, 3).double()), _words(1))
+    answer = grounder.answer(
+        grounder.encode_scene(torch.zeros(n_points, 3).double(), torch.rand(n_points, 3).double()), _words(1)
+    )
     assert torch.isfinite(answer[0].centers).all()
 
 
@@ -106,9 +108,11 @@ def test_when_everything_would_be_pruned_the_best_voxels_answer_and_it_is_said()
     answer = grounder.answer(grounder.encode_scene(*_scan()), _words(1))[0]
     assert answer.fell_back
     assert len(answer.centers) == 1
-    assert not _grounder(replace(TINY, scene_keep_threshold=0.0)).answer(
-        grounder.encode_scene(*_scan()), _words(1)
-    )[0].fell_back
+    assert (
+        not _grounder(replace(TINY, scene_keep_threshold=0.0))
+        .answer(grounder.encode_scene(*_scan()), _words(1))[0]
+        .fell_back
+    )
 
 
 def test_one_emptied_scene_of_a_batch_leaves_the_other_alone() -> None:
