@@ -43,13 +43,17 @@ def load_scenes(root: Path, split: str, *, progress: bool = True) -> tuple[Scene
         by_scene[referral.scene_id].append(referral)
     if not by_scene:
         raise MissingPart(f"{root}: no sentence of split {split!r}; training needs some")
-    scenes = []
-    for scene_id in track(sorted(by_scene), "reading scenes", disable=not progress):
-        scene = read_scannet_scene(root / "scans" / scene_id)
-        known = {item.object_id for item in scene.objects}
-        referrals = tuple(referral for referral in by_scene[scene_id] if referral.target_id in known)
-        scenes.append(replace(scene, referrals=referrals))
+    scenes = [
+        with_known_targets(read_scannet_scene(root / "scans" / scene_id), by_scene[scene_id])
+        for scene_id in track(sorted(by_scene), "reading scenes", disable=not progress)
+    ]
     return tuple(scene for scene in scenes if scene.referrals)
+
+
+def with_known_targets(scene: Scene, referrals: Iterable[Referral]) -> Scene:
+    """The scene with those sentences whose target it has: an object can lose all its points to the subsample."""
+    known = {item.object_id for item in scene.objects}
+    return replace(scene, referrals=tuple(referral for referral in referrals if referral.target_id in known))
 
 
 class SentenceStates:
@@ -75,14 +79,7 @@ class SentenceStates:
     def batch(self, sentences: Sequence[str]) -> TokenStates:
         """Padded states of some sentences."""
         self.fill(sentences, progress=False)
-        rows = [self._states[sentence] for sentence in sentences]
-        longest = max(len(row) for row in rows)
-        states = rows[0].new_zeros(len(rows), longest, rows[0].shape[1])
-        padding = torch.ones(len(rows), longest, dtype=torch.bool)
-        for number, row in enumerate(rows):
-            states[number, : len(row)] = row
-            padding[number, : len(row)] = False
-        return TokenStates(states, padding)
+        return TokenStates.padded([self._states[sentence] for sentence in sentences])
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,8 +31,8 @@ class Recipe:
     sentences_per_scene: int = 1
     """Sentences about each of them; they share one run of the backbone."""
     prompts_per_scene: int = 0
-    """Detection prompts beside them: names of one to three categories, all of whose instances are to be found (specification 6.6,
-    where each training scene comes up ten times with such a prompt)."""
+    """Detection prompts beside them: names of one to three categories, all of whose instances are to be found. (The published
+    training lists each scene ten times with a prompt of up to ten categories beside its sentences.)"""
     learning_rate: float = 5e-4
     weight_decay: float = 5e-4
     schedule: Literal["milestones", "cosine"] = "milestones"
@@ -51,7 +51,7 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=2500,
+        steps=2200,
         scenes_per_step=2,
         sentences_per_scene=7,
         prompts_per_scene=3,

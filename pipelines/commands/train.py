@@ -11,8 +11,8 @@ from typing import Literal
 class TrainGrounding:
     """Train the grounding network on scenes in ScanNet's layout (real ones, or those of ``trisparse rooms``).
 
-    The run can be stopped at any time: the same command goes on from its last checkpoint. Several processes share the work under
-    ``torchrun --nproc-per-node N -m trisparse train grounding ...``.
+    The run can be stopped at any time: the same command goes on from its last checkpoint. Several processes share the work
+    under ``torchrun --nproc-per-node N -m trisparse train grounding ...``.
     """
 
     data: Path

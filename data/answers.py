@@ -1,0 +1,110 @@
+"""Answers of grounding, as JSON (docs/conventions.md)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import CorruptFile, InvalidInput, MissingPart
+from ..core.files import write_text
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A box that a sentence may mean.
+
+    ``center`` and ``size`` are metres along the axes and from the origin of the input file; ``rotation`` is file_from_box,
+    row by row. ``rank`` starts at 1. ``score`` is in 0..1 and not calibrated.
+    """
+
+    sentence: str
+    rank: int
+    score: float
+    center: Vector
+    size: Vector
+    rotation: tuple[Vector, Vector, Vector]
+
+    def __post_init__(self) -> None:
+        numbers = [self.score, *self.center, *self.size, *(value for row in self.rotation for value in row)]
+        if not all(math.isfinite(number) for number in numbers):
+            raise InvalidInput(f"an answer needs finite numbers, got {self}")
+
+
+@dataclass(frozen=True)
+class AnswerSheet:
+    """All answers about one scan, best first for each sentence, with what the user should know."""
+
+    scan: str
+    answers: tuple[Answer, ...]
+    warnings: tuple[str, ...] = ()
+    metres_per_unit: float = 1.0
+    """Length of the file's own unit: ``center / metres_per_unit`` are its coordinates."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of the conventions, with ``metres_per_unit`` beside it."""
+        return {
+            "scan": self.scan,
+            "frame": "input",
+            "metres_per_unit": self.metres_per_unit,
+            "answers": [asdict(answer) for answer in self.answers],
+            "warnings": list(self.warnings),
+        }
+
+    def best(self, sentence: str) -> Answer | None:
+        """The first answer to a sentence, or None."""
+        return next((answer for answer in self.answers if answer.sentence == sentence), None)
+
+
+def write_answers(path: str | PathLike[str], sheet: AnswerSheet) -> None:
+    """Write a sheet as JSON, atomically."""
+    write_text(path, json.dumps(sheet.to_dict(), indent=1, ensure_ascii=False) + "\n")
+
+
+def read_answers(path: str | PathLike[str]) -> AnswerSheet:
+    """Read what :func:`write_answers` wrote.
+
+    Raises:
+        MissingPart: No such file.
+        CorruptFile: No JSON, or not the fields of the conventions; names the entry.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise MissingPart(f"{file}: no such file; expected answers as JSON")
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CorruptFile(file, "whole file", f"no JSON: {error}") from error
+    try:
+        answers = tuple(_answer(file, number, entry) for number, entry in enumerate(values["answers"]))
+        return AnswerSheet(
+            str(values["scan"]), answers, tuple(values["warnings"]), float(values.get("metres_per_unit", 1.0))
+        )
+    except (KeyError, TypeError) as error:
+        raise CorruptFile(file, "top level", f"expected scan, answers and warnings: {error!r}") from error
+
+
+def _answer(file: Path, number: int, entry: Any) -> Answer:
+    try:
+        rows = [_vector(row) for row in entry["rotation"]]
+        return Answer(
+            str(entry["sentence"]),
+            int(entry["rank"]),
+            float(entry["score"]),
+            _vector(entry["center"]),
+            _vector(entry["size"]),
+            (rows[0], rows[1], rows[2]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise CorruptFile(file, f"answer {number}", f"not as the conventions have it: {error!r}") from error
+
+
+def _vector(values: Sequence[float]) -> Vector:
+    x, y, z = (float(value) for value in values)
+    return x, y, z
