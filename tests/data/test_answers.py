@@ -1,0 +1,45 @@
+"""Answers as JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+from trisparse.core.errors import CorruptFile, InvalidInput, MissingPart
+from trisparse.data.answers import Answer, AnswerSheet, read_answers, write_answers
+
+TURN = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+ANSWER = Answer("the red chair", 1, 0.75, (1.0, 2.0, 0.5), (0.5, 0.5, 1.0), TURN)
+SHEET = AnswerSheet("scan.ply", (ANSWER,), ("no colours",), 0.001)
+
+
+def test_answers_survive_a_file(tmp_path: Path) -> None:
+    write_answers(tmp_path / "answers.json", SHEET)
+    assert read_answers(tmp_path / "answers.json") == SHEET
+    assert SHEET.best("the red chair") == ANSWER
+    assert SHEET.best("the blue chair") is None
+
+
+def test_the_json_has_the_fields_of_the_conventions(tmp_path: Path) -> None:
+    write_answers(tmp_path / "answers.json", SHEET)
+    values = json.loads((tmp_path / "answers.json").read_text())
+    assert values["frame"] == "input"
+    assert set(values) == {"scan", "frame", "metres_per_unit", "answers", "warnings"}
+    assert set(values["answers"][0]) == {"sentence", "rank", "score", "center", "size", "rotation"}
+    assert values["answers"][0]["rotation"] == [list(row) for row in TURN]
+
+
+def test_bad_files_are_named_with_the_entry(tmp_path: Path) -> None:
+    path = tmp_path / "answers.json"
+    with pytest.raises(MissingPart, match=r"answers\.json"):
+        read_answers(path)
+    path.write_text("{")
+    with pytest.raises(CorruptFile, match=r"answers\.json: whole file"):
+        read_answers(path)
+    path.write_text('{"scan": "a", "warnings": [], "answers": [{"sentence": "x"}]}')
+    with pytest.raises(CorruptFile, match="answer 0"):
+        read_answers(path)
+
+
+def test_an_answer_is_finite() -> None:
+    with pytest.raises(InvalidInput, match="finite"):
+        Answer("x", 1, float("nan"), (0.0,) * 3, (1.0,) * 3, TURN)
