@@ -18,7 +18,8 @@ BIN := .venv/bin
 CONSTRAINTS := $(if $(shell command -v nvidia-smi),,--constraint constraints-cpu.txt)
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-PYTEST := $(BIN)/python -m pytest -q -ra -n $(JOBS) --dist loadfile
+# One thread a process: the processes share the cores.
+PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=2 $(BIN)/python -m pytest -q -ra -n $(JOBS) --dist loadfile
 
 .PHONY: demo test test-fast test-all check format bench environment clean
 
