@@ -51,10 +51,10 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=2200,
+        steps=1200,
         scenes_per_step=2,
-        sentences_per_scene=7,
-        prompts_per_scene=3,
+        sentences_per_scene=6,
+        prompts_per_scene=2,
         learning_rate=1e-3,
         weight_decay=1e-2,
         schedule="cosine",
@@ -174,7 +174,7 @@ def _loss(grounder: Grounder, batch: TrainBatch, states: SentenceStates, seed: i
     targets = [
         SentenceTarget(*(part.to(device) for part in (t.centers, t.sizes, t.auxiliary, t.scene))) for t in batch.targets
     ]
-    sampling = TrainSampling(seed, [target.centers for target in targets])
+    sampling = TrainSampling(seed, [target.scene for target in targets])
     output = grounder(repeated, states.batch(batch.sentences).to(device), sampling=sampling)
     return grounding_loss(output, targets, grounder.config)
 

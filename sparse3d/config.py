@@ -67,8 +67,10 @@ class GrounderConfig:
     """Training: compute up-sampled features only where voxels are kept. The published code computes all of them and drops most,
     which differs in the statistics of one batch norm and takes many times as long."""
     train_focus_reach: float | None = None
-    """Training: voxels within this cube (half its edge, m) around the true boxes' centres always stay in the samples, so that boxes
-    are learned before pruning is. None as published: what the network prunes is lost to the step."""
+    """Training: voxels within this cube (half its edge, m) around any object's centre always stay in the samples, so that boxes and
+    scores are learned before pruning is. (Around the target alone the samples would give it away.) None as published."""
+    train_completion_voxels: int | None = None
+    """Training: random completion candidates a scene; ``completion_cap`` where None."""
     scene_keep_reach: float = 1.04
     """Half the edge (m) of the cube around a box's centre in which scene-level voxels should be kept."""
     target_keep_reach: float = 0.52
@@ -129,13 +131,14 @@ PRESETS: dict[str, GrounderConfig] = {
         text_width=384,
         text_rules="free",
         center_input=True,
-        completion_cap=400,
+        completion_cap=None,
         train_scene_voxels=320,
-        train_target_voxels=500,
-        train_keep_scene=500,
-        train_keep_target=(200, 500),
+        train_target_voxels=300,
+        train_keep_scene=300,
+        train_keep_target=(150, 300),
+        train_completion_voxels=200,
         train_upsample_kept_only=True,
-        train_focus_reach=0.5,
+        train_focus_reach=0.35,
         positives_per_box=24,
         prior_probability=0.02,
     ),

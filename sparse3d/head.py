@@ -64,7 +64,7 @@ class TrainSampling:
 
     seed: int
     focus: Sequence[Float[Tensor, "_ 3"]] | None = None
-    """For each sentence the centres of its boxes (m): voxels near them always stay in the sample (see ``train_focus_reach``)."""
+    """For each sentence the centres of all objects (m): voxels near them always stay in the sample (``train_focus_reach``)."""
 
 
 class ConvBlock(nn.Sequential):
@@ -267,8 +267,9 @@ class GroundingHead(nn.Module):
     ) -> SparseTensor:
         cap = self.config.completion_cap
         if candidates is None:
-            if sampling is not None and cap is not None:
-                return self._sample(fine, cap, sampling, n_batch)
+            if sampling is not None:
+                drawn = self.config.train_completion_voxels or cap
+                return fine if drawn is None else self._sample(fine, drawn, sampling, n_batch)
             return _keep(fine, sample_by_coordinate(fine.grid.coords, count=cap, seed=0, n_batch=n_batch))
         rows = fine.grid.rows_of(candidates)
         if bool((rows < 0).any()):
