@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from weakref import ref
 
@@ -12,6 +13,9 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from .grid import Triple, VoxelGrid
+
+BLOCK = 2048
+"""Neighbouring rows that are worked on together, so that they stay in the processor's cache from tap to tap."""
 
 Pair = tuple[Int64[Tensor, "_"], Int64[Tensor, "_"]]
 
@@ -23,11 +27,16 @@ class KernelMap:
     pairs: tuple[Pair, ...]
     n_in: int
     n_out: int
+    cuts_in: tuple[tuple[int, ...], ...] = ()
+    """For each tap where its pairs pass from one run of BLOCK input rows, counted in the order of the coordinates, to the next."""
+    cuts_out: tuple[tuple[int, ...], ...] = ()
+    """The same for output rows."""
 
-    @property
+    @cached_property
     def transposed(self) -> KernelMap:
         """The same taps the other way."""
-        return KernelMap(tuple((o, i) for i, o in self.pairs), self.n_out, self.n_in)
+        pairs = tuple((o, i) for i, o in self.pairs)
+        return KernelMap(pairs, self.n_out, self.n_in, self.cuts_out, self.cuts_in)
 
 
 def kernel_offsets(size: Triple, step: Triple) -> Int64[Tensor, "k 3"]:
@@ -72,10 +81,20 @@ def _build(source: VoxelGrid, target: VoxelGrid, size: Triple, step: Triple, *, 
     half = len(offsets) // 2
     mirrored = source is target and all(n % 2 for n in size)
     pairs: list[Pair] = []
-    for rows in source.rows_near(target.coords, offsets[:half] if mirrored else offsets):
+    # Asked in the order of the coordinates, so that one tap's pairs come in that order on both sides.
+    for rows in source.rows_near(target.coords[target.order], offsets[:half] if mirrored else offsets):
         hit = (rows >= 0).nonzero().flatten()
-        pairs.append((rows[hit], hit))
+        pairs.append((rows[hit], target.order[hit]))
     if mirrored:
-        every = torch.arange(len(source), device=source.device)
+        every = source.order
         pairs += [(every, every), *((out, into) for into, out in reversed(pairs))]
-    return KernelMap(tuple(pairs), len(source), len(target))
+    cuts_in = _cuts([i for i, _ in pairs], source)
+    cuts_out = tuple(reversed(cuts_in)) if mirrored else _cuts([o for _, o in pairs], target)
+    return KernelMap(tuple(pairs), len(source), len(target), cuts_in, cuts_out)
+
+
+def _cuts(rows_by_tap: list[Int64[Tensor, "_"]], grid: VoxelGrid) -> tuple[tuple[int, ...], ...]:
+    place = torch.empty_like(grid.order)
+    place[grid.order] = torch.arange(len(grid), device=grid.device)
+    limits = torch.arange(0, len(grid) + BLOCK, BLOCK, device=grid.device)
+    return tuple(tuple(torch.searchsorted(place[rows], limits).tolist()) for rows in rows_by_tap)

@@ -6,6 +6,7 @@ the order of the taps, so the number of threads does not change the result (the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, no_type_check
 
 import numba
@@ -15,7 +16,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ...core.threads import PARALLEL_CODE
-from ..kernel_map import KernelMap
+from ..kernel_map import BLOCK, KernelMap
 
 
 def why_unusable(device: torch.device) -> str | None:
@@ -52,27 +53,58 @@ class _Convolve(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         feats, kernel = ctx.saved_tensors
-        taps, grad = ctx.taps, grad.contiguous()
-        grad_feats = grad_kernel = None
+        back, grad = ctx.taps.transposed, grad.contiguous()
+        grad_kernel = torch.zeros_like(kernel) if ctx.needs_input_grad[1] else None
         if ctx.needs_input_grad[0]:
-            grad_feats = _accumulate(grad, kernel.transpose(1, 2).contiguous(), taps.transposed)
-        if ctx.needs_input_grad[1]:
-            grad_kernel = torch.zeros_like(kernel)
-            for number, (i, o) in enumerate(taps.pairs):
-                if len(i):
-                    torch.mm(feats.index_select(0, i).T, grad.index_select(0, o), out=grad_kernel[number])
-        return grad_feats, grad_kernel, None
+            turned = kernel.transpose(1, 2).contiguous()
+            return _accumulate(grad, turned, back, feats, grad_kernel), grad_kernel, None
+        if grad_kernel is not None:
+            for number, i, o in _runs(back):
+                grad_kernel[number].addmm_(feats.index_select(0, o).T, grad.index_select(0, i))
+        return None, grad_kernel, None
 
 
-def _accumulate(feats: Tensor, kernel: Tensor, taps: KernelMap) -> Tensor:
-    out = feats.new_zeros(taps.n_out, kernel.shape[2])
+def _accumulate(
+    feats: Tensor, kernel: Tensor, taps: KernelMap, there: Tensor | None = None, outer: Tensor | None = None
+) -> Tensor:
+    """Sum over the taps of ``feats[in] @ kernel[tap]``; on the way add ``there[out].T @ feats[in]`` to ``outer[tap]``."""
+    centre = _identity(taps)
+    if centre is None:
+        out = feats.new_zeros(taps.n_out, kernel.shape[2])
+    else:
+        out = torch.mm(feats, kernel[centre])
+        if there is not None and outer is not None:
+            torch.mm(there.T, feats, out=outer[centre])
     target = out.numpy()
-    for weight, (i, o) in zip(kernel, taps.pairs, strict=True):
-        if len(i):
-            product = torch.mm(feats.index_select(0, i), weight)
-            with PARALLEL_CODE:
-                _add_rows(target, o.numpy(), product.numpy())
+    gathered, product = feats.new_empty(BLOCK, feats.shape[1]), feats.new_empty(BLOCK, kernel.shape[2])
+    product_array = product.numpy()
+    other = None if there is None else there.new_empty(BLOCK, there.shape[1])
+    for number, i, o in _runs(taps, skip=centre):
+        n = len(i)
+        near = torch.index_select(feats, 0, i, out=gathered[:n])
+        torch.mm(near, kernel[number], out=product[:n])
+        with PARALLEL_CODE:
+            _add_rows(target, o.numpy(), product_array[:n])
+        if there is not None and other is not None and outer is not None:
+            outer[number].addmm_(torch.index_select(there, 0, o, out=other[:n]).T, near)
     return out
+
+
+def _identity(taps: KernelMap) -> int | None:
+    """The tap that joins every row with itself, if there is one."""
+    middle = len(taps.pairs) // 2
+    i, o = taps.pairs[middle]
+    return middle if i is o and len(i) == taps.n_in == taps.n_out else None
+
+
+def _runs(taps: KernelMap, skip: int | None = None) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Tap by tap the pairs of one block of neighbouring output rows, then those of the next block."""
+    blocks = max(len(cuts) for cuts in taps.cuts_out) - 1
+    for block in range(blocks):
+        for number, ((i, o), cuts) in enumerate(zip(taps.pairs, taps.cuts_out, strict=True)):
+            start, stop = cuts[block], cuts[block + 1]
+            if start < stop and number != skip:
+                yield number, i[start:stop], o[start:stop]
 
 
 @no_type_check
