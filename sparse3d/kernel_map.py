@@ -28,7 +28,7 @@ class KernelMap:
     n_in: int
     n_out: int
     cuts_in: tuple[tuple[int, ...], ...] = ()
-    """For each tap where its pairs pass from one run of BLOCK input rows, counted in the order of the coordinates, to the next."""
+    """For each tap where its pairs pass from one run of BLOCK input rows, in the order of the coordinates, to the next."""
     cuts_out: tuple[tuple[int, ...], ...] = ()
     """The same for output rows."""
 

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .grid import VoxelGrid, triple
 from .ops import Size, avg_pool, max_pool, sparse_conv, sparse_conv_transpose, sum_pool
@@ -96,13 +97,21 @@ class SparseGenerativeConvTranspose(SparseConvTranspose):
 
 
 class SparseBatchNorm(nn.Module):
-    """Batch norm over all voxels of all scenes; its parameters lie under ``bn``."""
+    """Batch norm over all voxels of all scenes; its parameters lie under ``bn``.
+
+    Fewer than two voxels have no variance: in training they are normalised by the running statistics, which stay as they are.
+    """
 
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
         self.bn = nn.BatchNorm1d(channels, eps=eps, momentum=momentum)
 
     def forward(self, x: SparseTensor) -> SparseTensor:
+        if self.training and len(x.feats) < 2:
+            bn = self.bn
+            return x.with_feats(
+                functional.batch_norm(x.feats, bn.running_mean, bn.running_var, bn.weight, bn.bias, False, 0.0, bn.eps)
+            )
         return x.with_feats(self.bn(x.feats))
 
 

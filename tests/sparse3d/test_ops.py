@@ -90,9 +90,7 @@ _QUERIES = torch.cat([torch.randint(0, 2, (9, 1)), 6 * torch.rand(9, 3) - 3], 1)
 _MASK = torch.arange(40) % 3 != 0
 _ROWS = torch.randn(2, 2, dtype=torch.float64)
 UNARY: dict[str, Callable[[SparseTensor], Tensor]] = {
-    "convolution onto": lambda x: (
-        ops.sparse_conv(x, weights(3, 2, 3).double(), onto=random_grid(20, seed=8)).feats
-    ),
+    "convolution onto": lambda x: ops.sparse_conv(x, weights(3, 2, 3).double(), onto=random_grid(20, seed=8)).feats,
     "max pool": lambda x: ops.max_pool(x, kernel_size=3, stride=2).feats,
     "average pool": lambda x: ops.avg_pool(x, kernel_size=2, stride=2).feats,
     "sum pool": lambda x: ops.sum_pool(x, kernel_size=3, stride=1).feats,
@@ -132,7 +130,9 @@ def test_gradients_of_transposed_pooling(size: int) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("size", "stride", "dilation"), [(3, 1, 1), (3, 2, 1), (2, 2, 1), (2, 1, 1), (3, 1, 2), (5, 2, 1)])
+@pytest.mark.parametrize(
+    ("size", "stride", "dilation"), [(3, 1, 1), (3, 2, 1), (2, 2, 1), (2, 1, 1), (3, 1, 2), (5, 2, 1)]
+)
 def test_convolution_equals_a_dense_one(size: int, stride: int, dilation: int, backend: str) -> None:
     x = random_tensor(60, 3, batch=1)
     kernel = weights(size, 3, 4)
@@ -167,9 +167,7 @@ SCENES: dict[str, Callable[[torch.dtype], SparseTensor]] = {
     "many voxels": lambda dtype: random_tensor(300, 8, dtype=dtype),
     "no voxel": lambda dtype: empty_tensor(8, dtype=dtype),
     "one voxel": lambda dtype: random_tensor(1, 8, dtype=dtype),
-    "non-contiguous": lambda dtype: (
-        (x := random_tensor(60, 16, dtype=dtype)).with_feats(x.feats[:, ::2])
-    ),
+    "non-contiguous": lambda dtype: (x := random_tensor(60, 16, dtype=dtype)).with_feats(x.feats[:, ::2]),
     "an emptied scene": lambda dtype: ops.prune(
         x := random_tensor(60, 8, dtype=dtype, batch=3), x.grid.coords[:, 0] != 1
     ),

@@ -1,0 +1,220 @@
+"""Submanifold 3x3x3 convolution on the surfaces of furnished rooms, beside the plain gather-multiply-scatter loop and spconv.
+
+    python benchmarks/sparse_conv.py [--voxels 10000 100000 500000] [--channels 64 128] [--threads 2] [--repeats 5]
+                                     [--spconv FOLDER]
+
+Every row is measured in a process of its own, rows of the scene shuffled. spconv always runs with one thread, because its CPU
+path is wrong with more; FOLDER is where pip put it (``pip install --target FOLDER spconv``). Peak memory is what the process
+grew by above its size with the input and the kernel map in place. Times are medians; ratios are to the plain loop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from machine import describe, median_seconds
+from torch import Tensor
+from trisparse.sparse3d.grid import VoxelGrid
+from trisparse.sparse3d.kernel_map import KernelMap, convolution_map
+from trisparse.sparse3d.ops import sparse_conv
+from trisparse.sparse3d.tensor import SparseTensor
+
+SIZE = (3, 3, 3)
+STEP = (1, 1, 1)
+
+
+def room(voxels: int, seed: int = 0) -> VoxelGrid:
+    """Floor, walls and boxes of a room, a little rough, as that many voxels in random order."""
+    generator = torch.Generator().manual_seed(seed)
+    scale = (voxels / 6.0) ** 0.5
+    parts: list[Tensor] = []
+    parts.append(_face(scale, scale, 2, (0, 0, 0), generator))
+    parts.append(_face(scale, 0.5 * scale, 1, (0, 0, 0), generator))
+    parts.append(_face(scale, 0.5 * scale, 0, (0, 0, 0), generator))
+    while sum(len(part) for part in parts) < 3 * voxels:
+        corner = (torch.rand(3, generator=generator) * torch.tensor([0.8, 0.8, 0.3]) * scale).tolist()
+        a, b, c = ((0.1 + 0.25 * torch.rand(3, generator=generator)) * scale).tolist()
+        for axis, (u, v), height in ((2, (a, b), c), (1, (a, c), b), (0, (b, c), a)):
+            for side in (0.0, height):
+                start = [corner[k] + (side if k == axis else 0.0) for k in range(3)]
+                parts.append(_face(u, v, axis, (start[0], start[1], start[2]), generator))
+    found = torch.unique(torch.cat(parts), dim=0)
+    # The most compact part of what there is: a corner of the room, cut so that exactly the wanted number is left.
+    near = torch.argsort(found.double().square().sum(1), stable=True)[:voxels]
+    xyz = found[near][torch.randperm(min(voxels, len(near)), generator=generator)]
+    return VoxelGrid(torch.cat([torch.zeros(len(xyz), 1, dtype=torch.int64), xyz], 1).int())
+
+
+ROUGHNESS = 0.55
+"""Standard deviation of a surface's height in voxels; with it 13 to 14 of the 27 neighbours are there."""
+
+
+def _face(u: float, v: float, axis: int, corner: tuple[float, float, float], generator: torch.Generator) -> Tensor:
+    """Points of a rough rectangle across an axis, twice as dense as the voxels, as voxel coordinates."""
+    a, b = torch.meshgrid(torch.arange(0, u, 0.7), torch.arange(0, v, 0.7), indexing="ij")
+    height = ROUGHNESS * torch.randn(a.shape, generator=generator)
+    columns = {2: (a, b, height), 1: (a, height, b), 0: (height, a, b)}[axis]
+    points = torch.stack([column.reshape(-1) for column in columns], 1) + torch.tensor(corner)
+    return torch.floor(points).long()
+
+
+def plain_loop(feats: Tensor, kernel: Tensor, taps: KernelMap) -> Tensor:
+    """What anybody would write first."""
+    out = feats.new_zeros(taps.n_out, kernel.shape[2])
+    for weight, (i, o) in zip(kernel, taps.pairs, strict=True):
+        out.index_add_(0, o, feats.index_select(0, i) @ weight)
+    return out
+
+
+def _ours(grid: VoxelGrid, kernel: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda feats: sparse_conv(SparseTensor(grid, feats), kernel).feats
+
+
+def _plain(grid: VoxelGrid, kernel: Tensor) -> Callable[[Tensor], Tensor]:
+    taps = convolution_map(grid, grid, SIZE, STEP)
+    return lambda feats: plain_loop(feats, kernel, taps)
+
+
+def _spconv(grid: VoxelGrid, kernel: Tensor) -> Callable[[Tensor], Tensor]:
+    spconv = importlib.import_module("spconv.pytorch")
+    layer = spconv.SubMConv3d(kernel.shape[1], kernel.shape[2], 3, bias=False, indice_key="k")
+    low = grid.coords.min(0).values
+    shape = (grid.coords.max(0).values - low + 1)[1:].tolist()
+    coords = (grid.coords - low).contiguous()
+    first = layer(spconv.SparseConvTensor(torch.zeros(len(grid), kernel.shape[1]), coords, shape, 1))
+
+    def run(feats: Tensor) -> Tensor:
+        x = spconv.SparseConvTensor(feats, coords, shape, 1)
+        x.indice_dict = first.indice_dict
+        return layer(x).features
+
+    return run
+
+
+MAKERS = {"trisparse": _ours, "plain loop": _plain, "spconv": _spconv}
+
+
+def _memory_megabytes(field: str) -> float:
+    """A line of /proc/self/status: VmRSS is the size now, VmHWM the greatest since it was last reset."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:"))
+
+
+def _size_now() -> float:
+    """Size of this process (MB); its peak is counted anew from here."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _memory_megabytes("VmRSS")
+
+
+def measure(what: str, voxels: int, channels: int, repeats: int) -> dict[str, float]:
+    """Seconds and memory of one implementation in this process."""
+    grid = room(voxels)
+    taps = convolution_map(grid, grid, SIZE, STEP)
+    feats = torch.randn(len(grid), channels)
+    kernel = (torch.randn(27, channels, channels) / (27 * channels) ** 0.5).requires_grad_()
+    run = MAKERS[what](grid, kernel)
+    kernel_map = median_seconds(lambda: _fresh_map(grid), repeats=repeats)
+    before = _size_now()
+    with torch.no_grad():
+        run(feats)
+        peak_forward = _memory_megabytes("VmHWM") - before
+        forward = median_seconds(lambda: run(feats), repeats=repeats)
+    leaf, grad = feats.clone().requires_grad_(), torch.randn(len(grid), channels)
+    if what == "spconv":
+        # Its backward pass asks for a CUDA stream and fails without one.
+        both = peak = float("nan")
+    else:
+        before = _size_now()
+        run(leaf).backward(grad)
+        peak = _memory_megabytes("VmHWM") - before
+        both = median_seconds(lambda: run(leaf).backward(grad), repeats=repeats)
+    neighbours = sum(len(i) for i, _ in taps.pairs) / max(1, len(grid))
+    return {
+        "forward": forward,
+        "both": both,
+        "map": kernel_map,
+        "peak_forward": peak_forward,
+        "peak": peak,
+        "neighbours": neighbours,
+        "voxels": len(grid),
+    }
+
+
+def _fresh_map(grid: VoxelGrid) -> KernelMap:
+    fresh = VoxelGrid.unchecked(grid.coords, STEP)
+    return convolution_map(fresh, fresh, SIZE, STEP)
+
+
+def _apart(what: str, voxels: int, channels: int, options: argparse.Namespace) -> dict[str, float] | str:
+    """Measure in a process of its own; the last line of its complaint where it fails."""
+    threads = 1 if what == "spconv" else options.threads
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), NUMBA_NUM_THREADS=str(threads))
+    command = [sys.executable, __file__, "--threads", str(threads), "--repeats", str(options.repeats)]
+    command += ["--only", what, "--voxels", str(voxels), "--channels", str(channels)]
+    command += ["--spconv", str(options.spconv)] if options.spconv else []
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        return lines[-1] if lines else f"ended with status {done.returncode}"
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _table(options: argparse.Namespace) -> None:
+    print(describe())
+    print("| voxels | channels | what | forward (ms) | ratio | with backward (ms) | ratio | map (ms) | peak (MB) |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    neighbours, reasons = 0.0, set()
+    for voxels in options.voxels:
+        for channels in options.channels:
+            plain = _apart("plain loop", voxels, channels, options)
+            if isinstance(plain, str):
+                raise SystemExit(f"the plain loop failed: {plain}")
+            for what in MAKERS:
+                found = plain if what == "plain loop" else _apart(what, voxels, channels, options)
+                if isinstance(found, str):
+                    reasons.add(f"{what}: {found}")
+                    continue
+                neighbours = found["neighbours"]
+                ratios = [found[key] / plain[key] for key in ("forward", "both")]
+                made = f"{1000 * found['map']:.0f}" if what == "trisparse" else ""
+                print(
+                    f"| {voxels} | {channels} | {what} | {1000 * found['forward']:.1f} | {ratios[0]:.2f} "
+                    f"| {1000 * found['both']:.1f} | {ratios[1]:.2f} | {made} "
+                    f"| {found['peak_forward']:.0f} / {found['peak']:.0f} |",
+                    flush=True,
+                )
+        print(f"<!-- {voxels} voxels: {neighbours:.2f} of 27 neighbours present -->")
+    for reason in sorted(reasons):
+        print(f"\nnot measured: {reason}")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--voxels", type=int, nargs="+", default=[10_000, 100_000, 500_000])
+    parser.add_argument("--channels", type=int, nargs="+", default=[64, 128])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--spconv", type=Path, help="folder to import spconv from")
+    parser.add_argument("--only", choices=list(MAKERS), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.spconv:
+        sys.path.append(str(options.spconv))
+    if options.only is None:
+        return _table(options)
+    torch.manual_seed(0)
+    print(json.dumps(measure(options.only, options.voxels[0], options.channels[0], options.repeats)))
+    return None
+
+
+if __name__ == "__main__":
+    main()
