@@ -67,13 +67,22 @@ def load_weights(path: str | PathLike[str]) -> tuple[dict[str, Tensor], dict[str
             "header",
             f"no whole safetensors file ({error}); published .pth files go through convert-checkpoint first",
         ) from error
-    if metadata.get("format") != FORMAT:
-        found = metadata.get("format", "no format name")
+    if FORMAT not in metadata:
+        found = ", ".join(sorted(metadata)) or "none"
         raise CorruptFile(
-            file, "metadata", f"found {found!r}, expected {FORMAT!r}: not weights of a trisparse grounder"
+            file, "metadata", f"expected the entry {FORMAT!r}, found {found}: not weights of a trisparse grounder"
         )
-    about = json.loads(metadata["about"])
-    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, about
+    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, _parse(file, metadata[FORMAT])
+
+
+def _parse(file: Path, text: str) -> dict[str, Any]:
+    try:
+        about = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CorruptFile(file, "metadata", f"the settings are no JSON: {error}") from error
+    if not isinstance(about, dict):
+        raise CorruptFile(file, "metadata", f"the settings are a {type(about).__name__}, expected an object")
+    return about
 
 
 def load_grounder_network(path: str | PathLike[str]) -> Grounder:
@@ -84,14 +93,32 @@ def load_grounder_network(path: str | PathLike[str]) -> Grounder:
         DataError: The weights are those of another network; lists what is missing, unexpected or of another shape.
     """
     tensors, about = load_weights(path)
-    try:
-        config = GrounderConfig.from_dict(about["network"])
-    except (KeyError, TypeError, InvalidInput) as error:
-        raise CorruptFile(path, "metadata", f"no settings of a network: {error}") from error
+    config = _config(path, about, len(tensors))
+    check_tensors(_outline(path, config), tensors, path)  # a file may claim a network of any size
     with torch.random.fork_rng():
         grounder = Grounder(config)
     load_strictly(grounder, tensors, path)
     return grounder.eval()
+
+
+def _outline(path: str | PathLike[str], config: GrounderConfig) -> Grounder:
+    """The network without its memory."""
+    try:
+        with torch.device("meta"):
+            return Grounder(config)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CorruptFile(path, "metadata", f"the settings make no network: {error}") from error
+
+
+def _config(path: str | PathLike[str], about: Mapping[str, Any], n_tensors: int) -> GrounderConfig:
+    try:
+        config = GrounderConfig.from_dict(about["network"])
+        layers = sum(abs(blocks) for blocks in config.stage_blocks) + config.fusion_layers
+    except (KeyError, TypeError, AttributeError, ZeroDivisionError, InvalidInput) as error:
+        raise CorruptFile(path, "metadata", f"no settings of a network: {error}") from error
+    if layers > n_tensors:
+        raise CorruptFile(path, "metadata", f"the settings ask for {layers} layers, the file holds {n_tensors} tensors")
+    return config
 
 
 def load_strictly(module: nn.Module, tensors: Mapping[str, Tensor], path: str | PathLike[str]) -> None:
@@ -100,19 +127,29 @@ def load_strictly(module: nn.Module, tensors: Mapping[str, Tensor], path: str | 
     Raises:
         DataError: Names or shapes differ; lists them.
     """
-    expected = module.state_dict()
+    check_tensors(module, tensors, path)
+    module.load_state_dict(dict(tensors))
+
+
+def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], path: str | PathLike[str]) -> None:
+    """Compare names and shapes; the module may be on the meta device.
+
+    Raises:
+        DataError: They differ; lists how.
+    """
+    problems = differences({name: tuple(value.shape) for name, value in module.state_dict().items()}, tensors)
+    if problems:
+        raise DataError(f"{path}: weights of another network; {'; '.join(problems)}")
+
+
+def differences(expected: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Tensor]) -> list[str]:
+    """What tensors lack, have too many, or have in another shape: one text a kind, none where all is as expected."""
     missing = sorted(set(expected) - set(tensors))
     unexpected = sorted(set(tensors) - set(expected))
     reshaped = [
-        f"{name} is {tuple(tensors[name].shape)}, expected {tuple(expected[name].shape)}"
+        f"{name} is {tuple(tensors[name].shape)}, expected {expected[name]}"
         for name in sorted(set(expected) & set(tensors))
-        if tensors[name].shape != expected[name].shape
+        if tuple(tensors[name].shape) != expected[name]
     ]
-    problems = [
-        f"{title}: {', '.join(names)}"
-        for title, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
-        if names
-    ]
-    if problems:
-        raise DataError(f"{path}: weights of another network; {'; '.join(problems)}")
-    module.load_state_dict(dict(tensors))
+    named = (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
+    return [f"{title}: {', '.join(names)}" for title, names in named if names]
