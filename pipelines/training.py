@@ -51,11 +51,11 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=1200,
+        steps=1300,
         scenes_per_step=2,
         sentences_per_scene=6,
         prompts_per_scene=2,
-        learning_rate=1e-3,
+        learning_rate=1.5e-3,
         weight_decay=1e-2,
         schedule="cosine",
         warmup_steps=100,

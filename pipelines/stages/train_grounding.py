@@ -46,7 +46,7 @@ class TrainGrounding(AbstractStage):
     """Folder of the same layout with the scenes to validate on (its split "val"); none by default."""
     validate_every: int = 500
     """Steps between validations."""
-    validation_sentences: int = 240
+    validation_sentences: int = 96
     """Sentences in each of them."""
     checkpoint_every: int = field(default=100, metadata={"key": False})
     """Steps between checkpoints; does not change the result."""
