@@ -26,10 +26,10 @@ from trisparse.pipelines.grounding import SceneGrounder
 from trisparse.sparse3d.config import preset
 from trisparse.sparse3d.grounder import EncodedScene, Grounder
 from trisparse.sparse3d.suppression import suppress_overlaps
-from trisparse.sparse3d.voxelize import voxelize
+from trisparse.sparse3d.voxelize import Voxelized, voxelize
 
 ORIGINAL_SECONDS = 1.0
-"""The original engine (MinkowskiEngine on a CPU, 2 threads) on the recorded scene, as its README states; another day's figure."""
+"""The original engine (MinkowskiEngine, CPU, 2 threads) on the recorded scene, as its README states; another day's figure."""
 ROOM_SEED = 30_001
 
 
@@ -55,6 +55,9 @@ def recorded(folder: Path, repeats: int) -> list[Line]:
     batch, origin = torch.zeros(len(feats), dtype=torch.int64), torch.zeros(1, 3)
     text, padding = arrays["text_feats"].float(), arrays["text_padding"]
 
+    def voxels() -> Voxelized:
+        return voxelize(feats[:, :3], feats, voxel_size=0.01)
+
     def encode() -> EncodedScene:
         return grounder.encode_features(feats, batch, origin)
 
@@ -69,10 +72,7 @@ def recorded(folder: Path, repeats: int) -> list[Line]:
         scene = encode()
         return [
             Line("recorded scene: first call of the process (compiled kernels loaded)", first),
-            Line(
-                "recorded scene: voxelise",
-                median_seconds(lambda: voxelize(feats[:, :3], feats, voxel_size=0.01), repeats=repeats),
-            ),
+            Line("recorded scene: voxelise", median_seconds(voxels, repeats=repeats)),
             Line("recorded scene: voxelise and backbone", median_seconds(encode, repeats=repeats)),
             Line(
                 "recorded scene: a further sentence (fusion, pruning, heads)",

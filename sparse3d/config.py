@@ -64,11 +64,11 @@ class GrounderConfig:
     train_keep_target: tuple[int, int] = (1200, 4000)
     """Training: voxels a scene kept after the second pruning, drawn anew from [low, high) in each step."""
     train_upsample_kept_only: bool = False
-    """Training: compute up-sampled features only where voxels are kept. The published code computes all of them and drops most,
-    which differs in the statistics of one batch norm and takes many times as long."""
+    """Training: compute up-sampled features only where voxels are kept. The published code computes all of them and drops
+    most, which differs in the statistics of one batch norm and takes many times as long."""
     train_focus_reach: float | None = None
-    """Training: voxels within this cube (half its edge, m) around any object's centre always stay in the samples, so that boxes and
-    scores are learned before pruning is. (Around the target alone the samples would give it away.) None as published."""
+    """Training: voxels within this cube (half its edge, m) around any object's centre always stay in the samples, so that
+    boxes and scores are learned before pruning is. (Around the target alone they would give it away.) None as published."""
     train_completion_voxels: int | None = None
     """Training: random completion candidates a scene; ``completion_cap`` where None."""
     scene_keep_reach: float = 1.04

@@ -64,7 +64,7 @@ class TrainSampling:
 
     seed: int
     focus: Sequence[Float[Tensor, "_ 3"]] | None = None
-    """For each sentence the centres of all objects (m): voxels near them always stay in the sample (``train_focus_reach``)."""
+    """For each sentence the centres of all objects (m): voxels near them stay in the samples (``train_focus_reach``)."""
 
 
 class ConvBlock(nn.Sequential):
@@ -251,10 +251,8 @@ class GroundingHead(nn.Module):
             scores = _interpolated_keep_score(prune_logits, children)
             keep = keep_top(scores, children.coords[:, 0].long(), count=count, n_batch=n_batch)
             keep = keep | self._in_focus(children, sampling)
-            if config.train_upsample_kept_only:
-                x = up_block(x, onto=children.select(keep))
-            else:
-                x = _keep(up_block(x), keep)
+            kept_only = config.train_upsample_kept_only
+            x = up_block(x, onto=children.select(keep)) if kept_only else _keep(up_block(x), keep)
             fell_back = torch.zeros(n_batch, dtype=torch.bool, device=x.feats.device)
         return x.with_feats(x.feats + lookup(backbone, x.grid.coords)), fell_back
 

