@@ -42,9 +42,11 @@ class ProcessGroup:
         """Replace running statistics by their mean over the processes."""
         if self.size == 1:
             return
-        for buffer in module.buffers():
-            if buffer.is_floating_point():
-                self._mean(buffer)
+        buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+        flat = torch.cat([buffer.flatten() for buffer in buffers])
+        self._mean(flat)
+        for buffer, part in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
+            buffer.copy_(part.view_as(buffer))
 
     def wait(self) -> None:
         """Until every process is here."""

@@ -135,7 +135,7 @@ class SceneGrounder:
             InvalidInput: A sentence without words or too long, or ``top_k`` below 1.
         """
         rules = self.network.config.text_rules
-        prepared = [prepare_sentence(s, self._vocabulary, dataset=rules) for s in sentences]  # type: ignore[arg-type]
+        prepared = [prepare_sentence(s, self._vocabulary, dataset=rules) for s in sentences]
         if not prepared:
             raise InvalidInput("no sentence; give at least one")
         states = self._encoder.encode(prepared)

@@ -22,6 +22,7 @@ from ..data.referral import Referral
 from ..data.scene import Scene
 from ..sparse3d.criterion import SentenceTarget
 from ..sparse3d.text import TextEncoder, TokenStates, prepare_sentence
+from ..sparse3d.text_normalize import Rules
 from ..sparse3d.vocabulary import ObjectVocabulary
 
 
@@ -59,7 +60,7 @@ def with_known_targets(scene: Scene, referrals: Iterable[Referral]) -> Scene:
 class SentenceStates:
     """Token states of sentences, each computed once by the frozen text encoder."""
 
-    def __init__(self, encoder: TextEncoder, vocabulary: ObjectVocabulary, rules: str) -> None:
+    def __init__(self, encoder: TextEncoder, vocabulary: ObjectVocabulary, rules: Rules) -> None:
         self._encoder, self._vocabulary, self._rules = encoder, vocabulary, rules
         self._states: dict[str, Float[Tensor, "l d"]] = {}
 

@@ -170,7 +170,7 @@ def _draw_box(draw: ImageDraw, corners: Floats, rendering: Rendering, view: View
                 continue
             column = np.clip(x.astype(int), 0, view.width - 1)
             row = np.clip(y.astype(int), 0, view.height - 1)
-            visible = depth <= rendering.depth[row, column] + 0.06
+            visible = np.asarray(depth <= rendering.depth[row, column] + 0.06)
             for i in range(samples):
                 line = [x[i] * _SUPER, y[i] * _SUPER, x[i + 1] * _SUPER, y[i + 1] * _SUPER]
                 if visible[i]:

@@ -121,12 +121,12 @@ def render(points: Floats, colors: Floats, view: View, spacing: float, backgroun
 
 def point_spacing(points: Floats) -> float:
     """Typical distance of a point to its nearest neighbour (m)."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     if len(points) < 2:
         return 0.05
     step = max(len(points) // 2000, 1)
-    nearest = cKDTree(points).query(points[::step], k=2)[0][:, 1]
+    nearest = KDTree(points).query(points[::step], k=2)[0][:, 1]
     return float(np.clip(np.median(nearest), 1e-4, 1.0))
 
 

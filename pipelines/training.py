@@ -51,17 +51,17 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=1300,
+        steps=1400,
         scenes_per_step=2,
-        sentences_per_scene=6,
-        prompts_per_scene=2,
+        sentences_per_scene=9,
+        prompts_per_scene=3,
         learning_rate=1.5e-3,
         weight_decay=1e-2,
         schedule="cosine",
         warmup_steps=100,
         gradient_clip=1.0,
         box_jitter=False,
-        average_decay=0.998,
+        average_decay=0.995,
     ),
 }
 """One recipe a preset."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..core.errors import InvalidInput
+from .text_normalize import Rules
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class GrounderConfig:
     """Name of the frozen text encoder: "roberta" or "minilm"."""
     text_width: int = 768
     """Channels of its token states."""
-    text_rules: str = "scanrefer"
+    text_rules: Rules = "scanrefer"
     """Text normalisation that the network was trained with."""
     center_input: bool = False
     """Move the middle of the scan's extents to x = y = 0 before the network sees it."""
@@ -113,7 +114,8 @@ class GrounderConfig:
         unknown = sorted(set(values) - known)
         if unknown:
             raise InvalidInput(f"unknown network settings {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        settings: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+        return cls(**settings)
 
 
 PRESETS: dict[str, GrounderConfig] = {
@@ -138,7 +140,7 @@ PRESETS: dict[str, GrounderConfig] = {
         train_keep_target=(150, 300),
         train_completion_voxels=200,
         train_upsample_kept_only=True,
-        train_focus_reach=0.35,
+        train_focus_reach=0.25,
         positives_per_box=24,
         prior_probability=0.02,
     ),

@@ -42,4 +42,4 @@ def test_bad_files_are_named_with_the_entry(tmp_path: Path) -> None:
 
 def test_an_answer_is_finite() -> None:
     with pytest.raises(InvalidInput, match="finite"):
-        Answer("x", 1, float("nan"), (0.0,) * 3, (1.0,) * 3, TURN)
+        Answer("x", 1, float("nan"), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), TURN)

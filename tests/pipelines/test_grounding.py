@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Letters:
     name = "letters"
     width = 12
 
-    def encode(self, sentences: list[str]) -> TokenStates:
+    def encode(self, sentences: Sequence[str]) -> TokenStates:
         rows = [torch.tensor([[float(ord(c) % k) for k in range(2, 14)] for c in s[:20]]) for s in sentences]
         return TokenStates.padded(rows)
 
