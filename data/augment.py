@@ -1,4 +1,4 @@
-"""Random rigid motions, scale, noise and colour changes of training scans (specification of TSP3D, 5.11)."""
+"""Random rigid motions, scale, noise and colour changes of training scans (as TSP3D is trained)."""
 
 from __future__ import annotations
 

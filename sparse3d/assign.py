@@ -1,4 +1,4 @@
-"""Which voxels learn what: box assignment and keep targets (specification 5.6, 5.7)."""
+"""Which voxels learn what: box assignment and keep targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Completion-based addition: voxels of the target that pruning lost come back (specification 2.6 l)."""
+"""Completion-based addition: voxels of the target that pruning lost come back."""
 
 from __future__ import annotations
 

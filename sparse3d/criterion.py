@@ -1,4 +1,4 @@
-"""What the network should have said, and how far off it was (specification 5)."""
+"""What the network should have said, and how far off it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bidirectional text-voxel transformers (specification 2.4, 2.5)."""
+"""Bidirectional text-voxel transformers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grounding head: three levels of fusion, two prunings, one completion, box and score (specification 2.6, 2.7)."""
+"""The grounding head: three levels of fusion, two prunings, one completion, box and score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The four losses of the grounding network (specification 5.1 to 5.5)."""
+"""The four losses of the grounding network."""
 
 from __future__ import annotations
 

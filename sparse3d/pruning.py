@@ -1,4 +1,4 @@
-"""Text-guided pruning: which voxels survive (specification 2.6 f, j and 2.7)."""
+"""Text-guided pruning: which voxels survive."""
 
 from __future__ import annotations
 

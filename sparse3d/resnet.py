@@ -1,4 +1,4 @@
-"""Sparse residual backbone (specification 2.2; He et al., CVPR 2016, on voxels as Choy et al., CVPR 2019)."""
+"""Sparse residual backbone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text normalisation of the data sets, as the published networks were trained (specification 6.5 a to c).
+"""Text normalisation of the data sets, as the published networks were trained.
 
 Plain substring replacements in a fixed order, with all that follows from that ("significant" changes too): the tokens that a
 published network saw are what counts.

@@ -1,4 +1,4 @@
-"""Names of objects: does a sentence name one at all (specification 6.5 d)?"""
+"""Names of objects: does a sentence name one at all?"""
 
 from __future__ import annotations
 
