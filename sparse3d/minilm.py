@@ -154,6 +154,9 @@ class MiniLm:
         missing = [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._known]
         for sentence in missing:
             self._known[sentence] = self._states(self._tokens(sentence))
+        if not sentences:
+            empty = torch.zeros(0, 0, _WIDTH, device=self._device)
+            return TokenStates(empty, torch.zeros(0, 0, dtype=torch.bool, device=self._device))
         rows = [self._known[sentence] for sentence in sentences]
         for sentence in sentences:
             self._known.move_to_end(sentence)

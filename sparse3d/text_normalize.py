@@ -13,8 +13,8 @@ from ..core.errors import InvalidInput
 Rules = Literal["scanrefer", "nr3d", "sr3d", "free"]
 
 _COMMON = (
-    ("'m", " am"),
-    ("'s", " is"),
+    ("'m", "am"),  # without a space before: "it's" becomes "itis", ScanRefer's tokens "it 's" become "it is"
+    ("'s", "is"),
     ("2-tiered", "2 - tiered"),
     ("4-drawers", "4 - drawers"),
     ("5-drawer", "5 - drawer"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
+
+from ..data.readers.scannet import read_label_table
 
 _NAMES = """
 air conditioner|alarm clock|armchair|backpack|bag|ball|banister|bar|bar stool|basket|bathrobe|bathroom cabinet|
@@ -67,6 +70,15 @@ class ObjectVocabulary:
         """From names as data sets write them (underscores, capitals)."""
         clean = {" ".join(name.lower().replace("_", " ").split()) for name in names} - {""} - _NOT_ENOUGH
         return cls(frozenset(clean), max((name.count(" ") + 1 for name in clean), default=0))
+
+    @classmethod
+    def from_label_table(cls, path: str | PathLike[str]) -> ObjectVocabulary:
+        """The raw categories of the user's ``scannetv2-labels.combined.tsv``.
+
+        Raises:
+            MissingPart, CorruptFile: The table is not there or cannot be read.
+        """
+        return cls.of(read_label_table(path))
 
     def names_an_object(self, sentence: str) -> bool:
         """Whether a known name stands in the sentence, in singular or plural."""
