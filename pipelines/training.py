@@ -51,7 +51,7 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=1400,
+        steps=900,
         scenes_per_step=2,
         sentences_per_scene=9,
         prompts_per_scene=3,
