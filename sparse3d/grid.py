@@ -163,6 +163,20 @@ class VoxelGrid:
         find = FIND_ROWS.pick(self.device)
         return [find(keys, self.order, wanted, packing.step(step)) for step in steps]
 
+    def sorted_keys_with(
+        self, other: VoxelGrid, offsets: Int64[Tensor, "k 3"]
+    ) -> tuple[Int64[Tensor, "v"], Int64[Tensor, "w"], Int64[Tensor, "k"]]:
+        """Keys of this grid's voxels and of another's, each sorted, and what each spatial offset adds to a key."""
+        steps = offsets.tolist()
+        if not len(self) or not len(other) or not steps:
+            bounds = [0] * 4, [0] * 4
+        else:
+            bounds = _joint_bounds(self.coords, other.coords, steps)
+        packing = _Packing.around(*bounds)
+        keys = packing.keys(self.coords)[self.order]
+        others = keys if other is self else packing.keys(other.coords)[other.order]
+        return keys, others, torch.tensor([packing.step(step) for step in steps], dtype=torch.int64, device=self.device)
+
     def strided(self, factor: int | Sequence[int]) -> VoxelGrid:
         """The coarser grid of cells that hold a voxel: ``floor(c / s) * s`` with s = stride * factor, sorted.
 

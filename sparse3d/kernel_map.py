@@ -5,38 +5,72 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
 from weakref import ref
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int32, Int64
 from torch import Tensor
 
+from ..core.backend import Op
 from .grid import Triple, VoxelGrid
 
-BLOCK = 2048
-"""Neighbouring rows that are worked on together, so that they stay in the processor's cache from tap to tap."""
+MATCH_KEYS = Op(
+    "match voxels",
+    {
+        "numba": "trisparse.sparse3d.kernels.numba_cpu:match_keys",
+        "torch": "trisparse.sparse3d.kernels.torch_ref:match_keys",
+    },
+)
 
-Pair = tuple[Int64[Tensor, "_"], Int64[Tensor, "_"]]
+Pair = tuple[Int32[Tensor, "_"], Int32[Tensor, "_"]]
 
 
 @dataclass(frozen=True, eq=False)
 class KernelMap:
-    """For each tap the rows of the input and of the output that it joins; no row is there twice in one tap."""
+    """For each tap the rows of the input and of the output that it joins; no row is there twice in one tap.
 
-    pairs: tuple[Pair, ...]
+    The pairs lie tap after tap. Within a tap both sides follow the order of the coordinates, which a translation keeps, so
+    that pairs near one another in the list are near one another in space. A run is a stretch of rows in that order.
+    """
+
+    rows_in: Int32[Tensor, "m"]
+    rows_out: Int32[Tensor, "m"]
+    starts: tuple[int, ...]
+    """Where each tap's pairs begin, and the end of the last."""
+    runs_in: Int64[Tensor, "k r"]
+    """For each tap where the pairs of each run of input rows begin, and the end of the last."""
+    runs_out: Int64[Tensor, "k s"]
+    """The same for runs of output rows."""
     n_in: int
     n_out: int
-    cuts_in: tuple[tuple[int, ...], ...] = ()
-    """For each tap where its pairs pass from one run of BLOCK input rows, in the order of the coordinates, to the next."""
-    cuts_out: tuple[tuple[int, ...], ...] = ()
-    """The same for output rows."""
 
     @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Rows of the input and of the output, tap by tap."""
+        return tuple((self.rows_in[start:stop], self.rows_out[start:stop]) for start, stop in pairwise(self.starts))
+
+    @property
     def transposed(self) -> KernelMap:
         """The same taps the other way."""
-        pairs = tuple((o, i) for i, o in self.pairs)
-        return KernelMap(pairs, self.n_out, self.n_in, self.cuts_out, self.cuts_in)
+        return KernelMap(
+            self.rows_out, self.rows_in, self.starts, self.runs_out, self.runs_in, n_in=self.n_out, n_out=self.n_in
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """The pairs of some taps as places in the sorted lists of keys; what MATCH_KEYS gives. The fields are KernelMap's."""
+
+    places_in: Int32[Tensor, "m"]
+    places_out: Int32[Tensor, "m"]
+    runs_in: Int64[Tensor, "k r"]
+    runs_out: Int64[Tensor, "k s"]
+
+
+def run_width(rows: int) -> int:
+    """Rows in a run: few enough for the cache, and enough runs to share among threads. Does not change any result."""
+    return 256 if rows >= 4096 else 64
 
 
 def kernel_offsets(size: Triple, step: Triple) -> Int64[Tensor, "k 3"]:
@@ -75,26 +109,41 @@ def _remembered(
 
 
 def _build(source: VoxelGrid, target: VoxelGrid, size: Triple, step: Triple, *, centred: bool = True) -> KernelMap:
-    offsets = kernel_offsets(size, step).to(source.device)
+    offsets = kernel_offsets(size, step)
     if not centred:
         offsets = offsets - offsets.min(0).values
-    half = len(offsets) // 2
     mirrored = source is target and all(n % 2 for n in size)
-    pairs: list[Pair] = []
-    # Asked in the order of the coordinates, so that one tap's pairs come in that order on both sides.
-    for rows in source.rows_near(target.coords[target.order], offsets[:half] if mirrored else offsets):
-        hit = (rows >= 0).nonzero().flatten()
-        pairs.append((rows[hit], target.order[hit]))
     if mirrored:
-        every = source.order
-        pairs += [(every, every), *((out, into) for into, out in reversed(pairs))]
-    cuts_in = _cuts([i for i, _ in pairs], source)
-    cuts_out = tuple(reversed(cuts_in)) if mirrored else _cuts([o for _, o in pairs], target)
-    return KernelMap(tuple(pairs), len(source), len(target), cuts_in, cuts_out)
+        offsets = offsets[: len(offsets) // 2]
+    keys_in, keys_out, steps = source.sorted_keys_with(target, offsets)
+    match = MATCH_KEYS.pick(source.device)
+    found: Matches = match(keys_in, keys_out, steps, run_width(len(source)), run_width(len(target)))
+    if mirrored:
+        found = _with_mirror_image(found, len(source))
+    starts = (*found.runs_out[:, 0].tolist(), len(found.places_in))
+    rows_in, rows_out = (
+        grid.order.int().index_select(0, places)
+        for grid, places in ((source, found.places_in), (target, found.places_out))
+    )
+    return KernelMap(rows_in, rows_out, starts, found.runs_in, found.runs_out, n_in=len(source), n_out=len(target))
 
 
-def _cuts(rows_by_tap: list[Int64[Tensor, "_"]], grid: VoxelGrid) -> tuple[tuple[int, ...], ...]:
-    place = torch.empty_like(grid.order)
-    place[grid.order] = torch.arange(len(grid), device=grid.device)
-    limits = torch.arange(0, len(grid) + BLOCK, BLOCK, device=grid.device)
-    return tuple(tuple(torch.searchsorted(place[rows], limits).tolist()) for rows in rows_by_tap)
+def _with_mirror_image(half: Matches, n: int) -> Matches:
+    """All taps of an odd kernel from a grid to itself, given those before the centre: tap -k joins the pairs of k swapped."""
+    device = half.places_in.device
+    every = torch.arange(n, dtype=torch.int32, device=device)
+    limits = torch.arange(0, n + run_width(n), run_width(n), device=device).clamp_(max=n)[: half.runs_out.shape[1]]
+    ends = torch.cat([half.runs_out[:, 0], torch.tensor([len(half.places_in)], device=device)])
+    taps = [slice(start, stop) for start, stop in pairwise(ends.tolist())]
+    places_in = [half.places_in, every, *(half.places_out[tap] for tap in reversed(taps))]
+    places_out = [half.places_out, every, *(half.places_in[tap] for tap in reversed(taps))]
+    counts = ends.diff()
+    sizes = torch.cat([counts, torch.tensor([n], device=device), counts.flip(0)])
+    starts = (sizes.cumsum(0) - sizes)[:, None]
+    inside_in, inside_out = half.runs_in - half.runs_in[:, :1], half.runs_out - half.runs_out[:, :1]
+    return Matches(
+        torch.cat(places_in),
+        torch.cat(places_out),
+        torch.cat([inside_in, limits[None], inside_out.flip(0)]) + starts,
+        torch.cat([inside_out, limits[None], inside_in.flip(0)]) + starts,
+    )

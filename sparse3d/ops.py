@@ -53,6 +53,7 @@ def sparse_conv(
 
     Raises:
         ShapeMismatch: The kernel does not fit its size or the features.
+        InvalidInput: Kernel and features differ in dtype.
     """
     size, factors, gaps = triple(kernel_size, "kernel_size"), triple(stride, "stride"), triple(dilation, "dilation")
     if size == factors == (1, 1, 1) and onto is None and kernel.ndim == 2:
@@ -90,7 +91,7 @@ def sparse_conv_transpose(
         backend: "auto" or a name from ``trisparse backends``.
 
     Raises:
-        InvalidInput: The stride does not divide the input's, or ``onto`` is of another stride.
+        InvalidInput: The stride does not divide the input's, ``onto`` is of another stride, or the dtypes differ.
         ShapeMismatch: The kernel does not fit its size or the features.
     """
     size, factors = triple(kernel_size, "kernel_size"), triple(stride, "stride")
@@ -200,6 +201,8 @@ def _checked_kernel(kernel: Tensor, size: Triple, feats: Tensor) -> Float[Tensor
             f"a kernel of size {size} on {feats.shape[1]} channels has shape ({taps}, {feats.shape[1]}, out), "
             f"got {tuple(kernel.shape)}"
         )
+    if kernel.dtype != feats.dtype:
+        raise InvalidInput(f"the features are {feats.dtype}, the kernel is {kernel.dtype}; convert one to the other")
     return weights
 
 

@@ -1,12 +1,13 @@
-"""Compiled loops for the CPU: rows are gathered by torch, multiplied by the BLAS, and added where they belong by numba.
+"""Compiled loops for the CPU.
 
-No output row is written by two threads at once: within one tap every output row appears at most once. The order of the sum is
-the order of the taps, so the number of threads does not change the result (the BLAS apart).
+Every output row belongs to one thread, which takes the taps in their order; sums do not depend on the number of threads, to
+the bit. No more threads run than torch may use.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, no_type_check
 
 import numba
@@ -14,9 +15,14 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn import functional
 
 from ...core.threads import PARALLEL_CODE
-from ..kernel_map import BLOCK, KernelMap
+from ..kernel_map import KernelMap, Matches, run_width
+from .register_tiles import add_outer_products, add_products, padded_columns
+
+_TOGETHER = 2048
+"""Rows whose features the second- or third-level cache holds while all taps' weight gradients are summed over them."""
 
 
 def why_unusable(device: torch.device) -> str | None:
@@ -25,10 +31,10 @@ def why_unusable(device: torch.device) -> str | None:
 
 
 def convolve(feats: Float[Tensor, "i c"], kernel: Float[Tensor, "k c d"], taps: KernelMap) -> Float[Tensor, "o d"]:
-    """Sum over the taps of ``feats[in] @ kernel[tap]``."""
-    if feats.dtype == torch.bfloat16:
-        return _Convolve.apply(feats.float(), kernel.float(), taps).bfloat16()
-    return _Convolve.apply(feats, kernel, taps)
+    """Sum over the taps of ``feats[in] @ kernel[tap]``. Half precisions are computed in single."""
+    if feats.dtype in (torch.float32, torch.float64):
+        return _Convolve.apply(feats, kernel, taps)
+    return _Convolve.apply(feats.float(), kernel.float(), taps).to(feats.dtype)
 
 
 def find_rows(
@@ -36,84 +42,139 @@ def find_rows(
 ) -> Int64[Tensor, "m"]:
     """``order`` at the place of ``wanted + step`` in the sorted ``keys``, -1 where it is not among them."""
     out = torch.empty_like(wanted)
-    with PARALLEL_CODE:
+    with _parallel():
         _find(keys.numpy(), order.numpy(), wanted.numpy(), step, out.numpy())
     return out
+
+
+def match_keys(
+    keys_in: Int64[Tensor, "v"], keys_out: Int64[Tensor, "w"], steps: Int64[Tensor, "k"], width_in: int, width_out: int
+) -> Matches:
+    """For each step all places (i, o) with ``keys_in[i] == keys_out[o] + step``; both lists of keys are sorted."""
+    with _parallel():
+        found = _match(keys_in.numpy(), keys_out.numpy(), steps.numpy(), width_in, width_out)
+    return Matches(*(torch.from_numpy(part) for part in found))
+
+
+@contextmanager
+def _parallel() -> Iterator[None]:
+    """One Python thread at a time, with no more threads than torch or numba may use."""
+    with PARALLEL_CODE:
+        before = numba.get_num_threads()
+        numba.set_num_threads(min(before, torch.get_num_threads()))
+        try:
+            yield
+        finally:
+            numba.set_num_threads(before)
 
 
 class _Convolve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, feats: Tensor, kernel: Tensor, taps: KernelMap) -> Tensor:
-        feats, kernel = feats.contiguous(), kernel.contiguous()
         ctx.save_for_backward(feats, kernel)
         ctx.taps = taps
-        return _accumulate(feats, kernel, taps)
+        return _products(feats, kernel, taps)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         feats, kernel = ctx.saved_tensors
-        back, grad = ctx.taps.transposed, grad.contiguous()
-        grad_kernel = torch.zeros_like(kernel) if ctx.needs_input_grad[1] else None
+        grad_feats = grad_kernel = None
         if ctx.needs_input_grad[0]:
-            turned = kernel.transpose(1, 2).contiguous()
-            return _accumulate(grad, turned, back, feats, grad_kernel), grad_kernel, None
-        if grad_kernel is not None:
-            for number, i, o in _runs(back):
-                grad_kernel[number].addmm_(feats.index_select(0, o).T, grad.index_select(0, i))
-        return None, grad_kernel, None
+            grad_feats = _products(grad, kernel.transpose(1, 2), ctx.taps.transposed)
+        if ctx.needs_input_grad[1]:
+            grad_kernel = _outer_products(feats, grad, ctx.taps)
+        return grad_feats, grad_kernel, None
 
 
-def _accumulate(
-    feats: Tensor, kernel: Tensor, taps: KernelMap, there: Tensor | None = None, outer: Tensor | None = None
-) -> Tensor:
-    """Sum over the taps of ``feats[in] @ kernel[tap]``; on the way add ``there[out].T @ feats[in]`` to ``outer[tap]``."""
-    centre = _identity(taps)
-    if centre is None:
-        out = feats.new_zeros(taps.n_out, kernel.shape[2])
-    else:
-        out = torch.mm(feats, kernel[centre])
-        if there is not None and outer is not None:
-            torch.mm(there.T, feats, out=outer[centre])
-    target = out.numpy()
-    gathered, product = feats.new_empty(BLOCK, feats.shape[1]), feats.new_empty(BLOCK, kernel.shape[2])
-    product_array = product.numpy()
-    other = None if there is None else there.new_empty(BLOCK, there.shape[1])
-    for number, i, o in _runs(taps, skip=centre):
-        n = len(i)
-        near = torch.index_select(feats, 0, i, out=gathered[:n])
-        torch.mm(near, kernel[number], out=product[:n])
-        with PARALLEL_CODE:
-            _add_rows(target, o.numpy(), product_array[:n])
-        if there is not None and other is not None and outer is not None:
-            outer[number].addmm_(torch.index_select(there, 0, o, out=other[:n]).T, near)
-    return out
+def _products(feats: Tensor, kernel: Tensor, taps: KernelMap) -> Tensor:
+    weights = _whole_vectors(kernel)
+    out = feats.new_zeros(taps.n_out, weights.shape[2])
+    rows_in, rows_out, runs = taps.rows_in.numpy(), taps.rows_out.numpy(), taps.runs_out.numpy()
+    source, target = feats.detach().contiguous().numpy(), out.numpy()
+    with _parallel():
+        add_products(source, weights.detach().numpy(), rows_in, rows_out, runs, target)
+    return _columns(out, kernel.shape[2])
 
 
-def _identity(taps: KernelMap) -> int | None:
-    """The tap that joins every row with itself, if there is one."""
-    middle = len(taps.pairs) // 2
-    i, o = taps.pairs[middle]
-    return middle if i is o and len(i) == taps.n_in == taps.n_out else None
+def _outer_products(feats: Tensor, grad: Tensor, taps: KernelMap) -> Tensor:
+    right = _whole_vectors(grad)
+    out = feats.new_zeros(taps.runs_out.shape[0], feats.shape[1], right.shape[1])
+    runs = taps.runs_out[:, : -1 : _TOGETHER // run_width(taps.n_out)]
+    runs = torch.cat([runs, taps.runs_out[:, -1:]], 1).numpy()
+    source, target = feats.detach().contiguous().numpy(), out.numpy()
+    with _parallel():
+        add_outer_products(source, right.numpy(), taps.rows_in.numpy(), taps.rows_out.numpy(), runs, target)
+    return _columns(out, grad.shape[1])
 
 
-def _runs(taps: KernelMap, skip: int | None = None) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Tap by tap the pairs of one block of neighbouring output rows, then those of the next block."""
-    blocks = max(len(cuts) for cuts in taps.cuts_out) - 1
-    for block in range(blocks):
-        for number, ((i, o), cuts) in enumerate(zip(taps.pairs, taps.cuts_out, strict=True)):
-            start, stop = cuts[block], cuts[block + 1]
-            if start < stop and number != skip:
-                yield number, i[start:stop], o[start:stop]
+def _whole_vectors(matrix: Tensor) -> Tensor:
+    """The last dimension filled up with zeros to whole vectors; contiguous."""
+    missing = padded_columns(matrix.shape[-1], matrix.element_size()) - matrix.shape[-1]
+    return functional.pad(matrix, (0, missing)) if missing else matrix.contiguous()
+
+
+def _columns(matrix: Tensor, count: int) -> Tensor:
+    return matrix if matrix.shape[-1] == count else matrix[..., :count].contiguous()
+
+
+@no_type_check
+@numba.njit(cache=True, nogil=True)
+def _first_at_least(keys: np.ndarray, key: int) -> int:
+    low, high = 0, len(keys)
+    while low < high:
+        middle = (low + high) // 2
+        if keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @no_type_check
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _add_rows(out: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
-    for r in numba.prange(len(rows)):
-        row = rows[r]
-        for c in range(values.shape[1]):
-            out[row, c] += values[r, c]
+def _match(
+    keys_in: np.ndarray, keys_out: np.ndarray, steps: np.ndarray, width_in: int, width_out: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Walks through both lists side by side, run by run: first to count, then to write."""
+    n_in, n_out = len(keys_in), len(keys_out)
+    n_runs = (n_out + width_out - 1) // width_out
+    n_units = len(steps) * n_runs
+    counts = np.zeros(n_units + 1, np.int64)
+    first = np.empty(n_units, np.int64)
+    for unit in numba.prange(n_units):
+        step, start = steps[unit // n_runs], unit % n_runs * width_out
+        i = _first_at_least(keys_in, keys_out[start] + step)
+        first[unit] = i
+        found = 0
+        for o in range(start, min(start + width_out, n_out)):
+            key = keys_out[o] + step
+            while i < n_in and keys_in[i] < key:
+                i += 1
+            found += i < n_in and keys_in[i] == key
+        counts[unit + 1] = found
+    ends = np.cumsum(counts)
+    places_in = np.empty(ends[n_units], np.int32)
+    places_out = np.empty(ends[n_units], np.int32)
+    for unit in numba.prange(n_units):
+        step, start = steps[unit // n_runs], unit % n_runs * width_out
+        i, place = first[unit], ends[unit]
+        for o in range(start, min(start + width_out, n_out)):
+            key = keys_out[o] + step
+            while i < n_in and keys_in[i] < key:
+                i += 1
+            if i < n_in and keys_in[i] == key:
+                places_in[place] = i
+                places_out[place] = o
+                place += 1
+    runs_out = np.empty((len(steps), n_runs + 1), np.int64)
+    runs_in = np.empty((len(steps), (n_in + width_in - 1) // width_in + 1), np.int64)
+    for k in range(len(steps)):
+        runs_out[k] = ends[k * n_runs : (k + 1) * n_runs + 1]
+        start, stop = runs_out[k, 0], runs_out[k, n_runs]
+        for run in range(runs_in.shape[1]):
+            runs_in[k, run] = start + _first_at_least(places_in[start:stop], run * width_in)
+    return places_in, places_out, runs_in, runs_out
 
 
 @no_type_check

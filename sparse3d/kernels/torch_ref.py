@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from ..kernel_map import KernelMap
+from ..kernel_map import KernelMap, Matches
 
 
 def why_unusable(device: torch.device) -> str | None:
@@ -48,3 +48,28 @@ def find_rows(
     """``order`` at the place of ``wanted + step`` in the sorted ``keys``, -1 where it is not among them."""
     place = torch.searchsorted(keys, wanted + step).clamp_(max=len(keys) - 1)
     return torch.where(keys[place] == wanted + step, order[place], -1)
+
+
+def match_keys(
+    keys_in: Int64[Tensor, "v"], keys_out: Int64[Tensor, "w"], steps: Int64[Tensor, "k"], width_in: int, width_out: int
+) -> Matches:
+    """For each step all places (i, o) with ``keys_in[i] == keys_out[o] + step``; both lists of keys are sorted."""
+    limits_in, limits_out = (
+        torch.arange(0, len(keys) + width, width, device=keys.device)
+        for keys, width in ((keys_in, width_in), (keys_out, width_out))
+    )
+    places_in, places_out, runs_in, runs_out, total = [], [], [], [], 0
+    for step in steps.tolist():
+        place = torch.searchsorted(keys_in, keys_out + step)
+        hit = (keys_in[place.clamp(max=len(keys_in) - 1)] == keys_out + step) if len(keys_in) else place < 0
+        o = hit.nonzero().flatten()
+        i = place[o]
+        runs_in.append(torch.searchsorted(i, limits_in) + total)
+        runs_out.append(torch.searchsorted(o, limits_out) + total)
+        places_in.append(i.int())
+        places_out.append(o.int())
+        total += len(i)
+    if not places_in:
+        none = torch.empty(0, dtype=torch.int32, device=keys_in.device)
+        return Matches(none, none, limits_in.new_empty(0, len(limits_in)), limits_out.new_empty(0, len(limits_out)))
+    return Matches(torch.cat(places_in), torch.cat(places_out), torch.stack(runs_in), torch.stack(runs_out))

@@ -15,7 +15,7 @@ from torch.nn import functional
 from trisparse.core.errors import InvalidInput, ShapeMismatch
 from trisparse.sparse3d import ops
 from trisparse.sparse3d.grid import VoxelGrid
-from trisparse.sparse3d.kernel_map import convolution_map
+from trisparse.sparse3d.kernel_map import MATCH_KEYS, convolution_map, kernel_offsets
 from trisparse.sparse3d.set_ops import (
     broadcast_add,
     broadcast_cat,
@@ -245,13 +245,45 @@ def test_the_order_of_the_rows_does_not_matter(backend: str) -> None:
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba was started with one thread")  # type: ignore[attr-defined]
 def test_the_number_of_threads_does_not_change_a_bit() -> None:
     x = random_tensor(2000, 16, dtype=torch.float32)
-    kernel = weights(3, 16, 16, torch.float32)
-    before, found = numba.get_num_threads(), []
+    kernel = weights(3, 16, 24, torch.float32).requires_grad_()
+    before, found = torch.get_num_threads(), []
     for threads in (1, 2):
-        numba.set_num_threads(threads)
-        found.append(ops.sparse_conv(x, kernel, backend="numba").feats)
-    numba.set_num_threads(before)
-    assert torch.equal(*found)
+        torch.set_num_threads(threads)
+        feats = x.feats.clone().requires_grad_()
+        out = ops.sparse_conv(SparseTensor(VoxelGrid(x.grid.coords), feats), kernel, backend="numba").feats
+        found.append([out, *torch.autograd.grad(out.square().sum(), (feats, kernel))])
+    torch.set_num_threads(before)
+    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("columns", [1, 7, 16, 33, 64, 120])
+def test_every_width_of_a_tile_equals_the_reference(columns: int, dtype: torch.dtype) -> None:
+    x = random_tensor(150, 13, dtype=dtype)
+    found = []
+    for backend in BACKENDS:
+        feats, kernel = x.feats.clone().requires_grad_(), weights(3, 13, columns, dtype).requires_grad_()
+        out = ops.sparse_conv(x.with_feats(feats), kernel, backend=backend).feats
+        found.append([out, *torch.autograd.grad(out.square().sum(), (feats, kernel))])
+    for ours, reference in zip(*found, strict=True):
+        scale = float(reference.detach().abs().max())
+        torch.testing.assert_close(ours, reference, rtol=0, atol=TOLERANCE[dtype] * scale)
+
+
+@pytest.mark.parametrize("n", [0, 1, 50, 6000])
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (2, 2), (1, 1)])
+def test_backends_find_the_same_neighbours(size: int, stride: int, n: int) -> None:
+    grid = random_grid(n, high=14, low=-14, seed=2)
+    offsets = kernel_offsets((size, size, size), (1, 1, 1))
+    keys = grid.sorted_keys_with(grid.strided(stride), offsets)
+    ours, reference = (MATCH_KEYS.pick(grid.device, backend)(*keys, 256, 64) for backend in BACKENDS)
+    for name in ("places_in", "places_out", "runs_in", "runs_out"):
+        assert torch.equal(getattr(ours, name), getattr(reference, name)), name
+
+
+def test_a_kernel_of_another_dtype_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"features are torch\.float64, the kernel is torch\.float32"):
+        ops.sparse_conv(random_tensor(5, 2), weights(3, 2, 3, torch.float32))
 
 
 def test_kernel_maps_are_made_once() -> None:
