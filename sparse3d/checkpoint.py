@@ -44,6 +44,26 @@ def save_weights(
     write_bytes(path, save(stored, metadata))
 
 
+def text_weights_of(path: str | PathLike[str]) -> Path | None:
+    """The text encoder's own weights that belong to a converted checkpoint; None where there are none.
+
+    Raises:
+        MissingPart: No such file, or its text weights do not lie beside it.
+        CorruptFile: Not one of our weights files.
+    """
+    name = _read(Path(path), with_tensors=False)[1].get("text_weights")
+    if name is None:
+        return None
+    if not isinstance(name, str) or Path(name).name != name:
+        raise CorruptFile(path, "metadata", f"text_weights is {name!r}, expected the name of a file beside it")
+    beside = Path(path).with_name(name)
+    if not beside.is_file():
+        raise MissingPart(
+            f"{beside}: the text weights that belong to {path} are not there; convert the checkpoint again"
+        )
+    return beside
+
+
 def load_weights(path: str | PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read weights.
 
@@ -54,13 +74,17 @@ def load_weights(path: str | PathLike[str]) -> tuple[dict[str, Tensor], dict[str
         MissingPart: No such file.
         CorruptFile: No whole safetensors file, or not one of ours.
     """
-    file = Path(path)
+    return _read(Path(path), with_tensors=True)
+
+
+def _read(file: Path, *, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not file.is_file():
         raise MissingPart(f"{file}: no such file; expected weights (.safetensors)")
     try:
         with safe_open(file, framework="pt") as opened:
             metadata = opened.metadata() or {}
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            names = list(opened.keys()) if with_tensors else []
+            tensors = {name: opened.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise CorruptFile(
             file,

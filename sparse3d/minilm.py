@@ -141,6 +141,8 @@ class MiniLm:
         self._weights = {
             name.removeprefix("bert."): value.float() for name, value in weights.items() if value.is_floating_point()
         }
+        if lacking := sorted(_needed() - self._weights.keys()):
+            raise CorruptFile(place / "model.safetensors", "names", f"not MiniLM-L6: it lacks {', '.join(lacking)}")
         self._device = torch.device(device)
         self._known: OrderedDict[str, Float[Tensor, "l d"]] = OrderedDict()
         self._remember = remember
@@ -193,6 +195,21 @@ class MiniLm:
             inner = F.gelu(_linear(w, f"{prefix}.intermediate.dense", x))
             x = _norm(w, f"{prefix}.output.LayerNorm", x + _linear(w, f"{prefix}.output.dense", inner))
         return x
+
+
+def _needed() -> set[str]:
+    """Names of the weights that the forward pass reads."""
+    embeddings = {f"embeddings.{kind}_embeddings.weight" for kind in ("word", "position", "token_type")}
+    parts = [f"attention.self.{part}" for part in ("query", "key", "value")]
+    parts += [
+        "attention.output.dense",
+        "attention.output.LayerNorm",
+        "intermediate.dense",
+        "output.dense",
+        "output.LayerNorm",
+    ]
+    modules = ["embeddings.LayerNorm", *(f"encoder.layer.{n}.{part}" for n in range(_LAYERS) for part in parts)]
+    return embeddings | {f"{module}.{kind}" for module in modules for kind in ("weight", "bias")}
 
 
 def _linear(w: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:

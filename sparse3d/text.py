@@ -62,26 +62,32 @@ class TextEncoder(Protocol):
         ...
 
 
-def load_text_encoder(name: str, *, folder: Path | None = None, device: str | torch.device = "cpu") -> TextEncoder:
+def load_text_encoder(
+    name: str, *, folder: Path | None = None, weights: Path | None = None, device: str | torch.device = "cpu"
+) -> TextEncoder:
     """A text encoder by name.
 
     Args:
         name: "minilm" (see ``trisparse setup``) or "roberta" (RoBERTa-base, through transformers).
         folder: With the model's files; each encoder knows where to look by default.
+        weights: Weights of RoBERTa to use instead of the folder's (see :func:`~.checkpoint.text_weights_of`).
         device: Where to compute.
 
     Raises:
-        InvalidInput: No encoder of that name.
-        MissingPart: The model's files, or the package it needs, are not there.
+        InvalidInput: No encoder of that name, or weights for one that takes none.
+        MissingPart: The model's files are not there.
+        BackendUnavailable: The package it needs is not installed.
     """
     if name == "minilm":
+        if weights is not None:
+            raise InvalidInput(f"the text encoder minilm has its own weights; it cannot take {weights}")
         from .minilm import MiniLm
 
         return MiniLm(folder, device=device)
     if name == "roberta":
         from .roberta import Roberta
 
-        return Roberta(folder, device=device)
+        return Roberta(folder, weights=weights, device=device)
     raise InvalidInput(f"no text encoder {name!r}; choose from minilm, roberta")
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from trisparse.core.errors import CorruptFile, DataError, MissingPart
-from trisparse.sparse3d.checkpoint import FORMAT, load_grounder_network, load_weights, save_weights
+from trisparse.sparse3d.checkpoint import FORMAT, load_grounder_network, load_weights, save_weights, text_weights_of
 from trisparse.sparse3d.config import GrounderConfig
 from trisparse.sparse3d.grounder import Grounder
 
@@ -28,17 +28,20 @@ TINY = GrounderConfig(
 )
 
 _GROWTH = """
-import resource, sys
+import sys
 from trisparse.core.errors import DataError
 from trisparse.sparse3d.checkpoint import load_grounder_network
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():  # not ru_maxrss, which starts at what the parent process had
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+before = peak()
 for path in sys.argv[1:]:
     try:
         load_grounder_network(path)
     except DataError:
         continue
     raise SystemExit(f"{path} was taken")
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print((peak() - before) // 1024)
 """
 
 
@@ -136,6 +139,7 @@ def test_weights_of_another_network_list_every_difference(tmp_path: Path) -> Non
     assert "of another shape: text_projector.0.weight is (8, 6), expected (8, 7)" in message
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
 def test_files_that_lie_about_sizes_take_no_memory(tmp_path: Path, weights: Path) -> None:
     huge = {"dtype": "F32", "shape": [10**6, 10**6], "data_offsets": [0, 4 * 10**12]}
     save_weights(
@@ -157,3 +161,20 @@ def test_files_that_lie_about_sizes_take_no_memory(tmp_path: Path, weights: Path
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(done.stdout) < 200
+
+
+def test_text_weights_lie_beside_the_weights_that_name_them(tmp_path: Path) -> None:
+    save_weights(tmp_path / "without.safetensors", {}, {})
+    assert text_weights_of(tmp_path / "without.safetensors") is None
+    save_weights(tmp_path / "w.safetensors", {}, {"text_weights": "w.text.safetensors"})
+    with pytest.raises(MissingPart, match=r"w\.text\.safetensors: the text weights that belong to"):
+        text_weights_of(tmp_path / "w.safetensors")
+    (tmp_path / "w.text.safetensors").touch()
+    assert text_weights_of(tmp_path / "w.safetensors") == tmp_path / "w.text.safetensors"
+
+
+@pytest.mark.parametrize("name", ["../w.text.safetensors", "/etc/passwd", 3])
+def test_text_weights_elsewhere_are_refused(tmp_path: Path, name: object) -> None:
+    save_weights(tmp_path / "w.safetensors", {}, {"text_weights": name})
+    with pytest.raises(CorruptFile, match="expected the name of a file beside it"):
+        text_weights_of(tmp_path / "w.safetensors")
