@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,10 @@ class Answer:
         numbers = [self.score, *self.center, *self.size, *(value for row in self.rotation for value in row)]
         if not all(math.isfinite(number) for number in numbers):
             raise InvalidInput(f"an answer needs finite numbers, got {self}")
+        if self.rank < 1 or min(self.size) < 0:
+            raise InvalidInput(f"an answer needs a rank of at least 1 and sizes of at least 0, got {self}")
+        if not _is_rotation(self.rotation):
+            raise InvalidInput(f"the rotation of an answer must be orthonormal and right-handed, got {self.rotation}")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,10 @@ class AnswerSheet:
     warnings: tuple[str, ...] = ()
     metres_per_unit: float = 1.0
     """Length of the file's own unit: ``center / metres_per_unit`` are its coordinates."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.metres_per_unit) and self.metres_per_unit > 0):
+            raise InvalidInput(f"metres_per_unit must be positive and finite, got {self.metres_per_unit}")
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of the conventions, with ``metres_per_unit`` beside it."""
@@ -79,15 +87,17 @@ def read_answers(path: str | PathLike[str]) -> AnswerSheet:
         raise MissingPart(f"{file}: no such file; expected answers as JSON")
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CorruptFile(file, "whole file", f"no JSON: {error}") from error
     try:
-        answers = tuple(_answer(file, number, entry) for number, entry in enumerate(values["answers"]))
-        return AnswerSheet(
-            str(values["scan"]), answers, tuple(values["warnings"]), float(values.get("metres_per_unit", 1.0))
-        )
-    except (KeyError, TypeError) as error:
+        entries, warnings, frame = values["answers"], values["warnings"], values.get("frame", "input")
+        if frame != "input" or not isinstance(entries, list) or not isinstance(warnings, list):
+            raise TypeError(f"frame is {frame!r}, answers {type(entries).__name__}, warnings {type(warnings).__name__}")
+        scan, unit = str(values["scan"]), float(values.get("metres_per_unit", 1.0))
+        sheet = AnswerSheet(scan, (), tuple(str(warning) for warning in warnings), unit)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFile(file, "top level", f"expected scan, answers and warnings: {error!r}") from error
+    return replace(sheet, answers=tuple(_answer(file, number, entry) for number, entry in enumerate(entries)))
 
 
 def _answer(file: Path, number: int, entry: Any) -> Answer:
@@ -103,6 +113,13 @@ def _answer(file: Path, number: int, entry: Any) -> Answer:
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise CorruptFile(file, f"answer {number}", f"not as the conventions have it: {error!r}") from error
+
+
+def _is_rotation(rows: tuple[Vector, Vector, Vector]) -> bool:
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    lengths = [math.hypot(*row) for row in rows]  # by Hadamard, unit rows with determinant 1 are orthogonal
+    return abs(determinant - 1) < 1e-4 and all(abs(length - 1) < 1e-4 for length in lengths)
 
 
 def _vector(values: Sequence[float]) -> Vector:

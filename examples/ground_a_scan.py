@@ -2,7 +2,7 @@
 
     python examples/ground_a_scan.py [SCAN] [SENTENCE ...]
 
-Without a scan a furnished room is generated.
+Without a scan a furnished room is generated; without a sentence a chair is looked for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> None:
     """Print the best box for each sentence and how many points lie in it."""
     scan: Path | PointCloud
     if arguments:
-        scan, sentences = Path(arguments[0]), arguments[1:]
+        scan, sentences = Path(arguments[0]), arguments[1:] or ["the chair"]
     else:
         room = generate_room(20_002)
         scan, sentences = room.cloud, [referral.sentence for referral in room.referrals[:2]]

@@ -18,7 +18,7 @@ from ..data.answers import Answer, AnswerSheet
 from ..data.boxes import Boxes3D
 from ..data.point_cloud import PointCloud
 from ..data.readers.scan import read_scan_file
-from ..sparse3d.checkpoint import load_grounder_network
+from ..sparse3d.checkpoint import load_grounder_network, text_weights_of
 from ..sparse3d.config import PRESETS
 from ..sparse3d.grounder import Candidates, EncodedScene, Grounder
 from ..sparse3d.pruning import sample_by_coordinate
@@ -78,8 +78,10 @@ class SceneGrounder:
             MissingPart: No such weights, or the text encoder's files are not there.
             CorruptFile, DataError: The file holds something else.
         """
-        network = load_grounder_network(find_weights(weights)).to(device)
-        return cls(network, load_text_encoder(network.config.text_encoder, device=device))
+        file = find_weights(weights)
+        network = load_grounder_network(file).to(device)
+        encoder = load_text_encoder(network.config.text_encoder, weights=text_weights_of(file), device=device)
+        return cls(network, encoder)
 
     def encode(
         self,
@@ -146,7 +148,11 @@ class SceneGrounder:
             answers += _answers(sentence, candidates, scene.alignment)
             if candidates.fell_back:
                 warnings.append(f"{sentence!r}: the network saw nothing that fits; its best guess is weak")
-        unit = scene.alignment.scale
+        unit = float(f"{scene.alignment.scale:.9g}")  # a cube root: 0.001 and not 0.0010000000000000005
+        if unit != 1:
+            warnings.append(
+                f"the file's unit is {unit:g} m; centres and sizes are in metres; divide by {unit:g} for the file's numbers"
+            )
         sheet = AnswerSheet(scene.name, tuple(answers), tuple(dict.fromkeys(warnings)), unit)
         boxes = tuple(Boxes3D.axis_aligned(c.centers.cpu(), c.sizes.cpu()) for c in found)
         return Grounded(sheet, boxes)
@@ -198,7 +204,11 @@ def _opened(points: Points) -> tuple[str, PointCloud, tuple[str, ...], str | Non
         return str(points), scan.cloud, scan.notes, scan.up, scan.network_from_file
     if isinstance(points, PointCloud):
         return "points", points, (), None, None
-    values = torch.as_tensor(points)
+    try:
+        # A copy: torch refuses views with negative strides.
+        values = torch.from_numpy(points.copy()) if isinstance(points, np.ndarray) else torch.as_tensor(points)
+    except TypeError as error:
+        raise InvalidInput(f"points must be numbers: {error}") from error
     if values.ndim != 2 or values.shape[1] not in (3, 6):
         raise InvalidInput(
             f"points must be an array (n, 6) of xyz and colour, or (n, 3), got shape {tuple(values.shape)}"

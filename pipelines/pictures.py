@@ -132,7 +132,7 @@ def _best_azimuth(points: Floats, boxes: Boxes3D, spacing: float) -> float:
     step = max(len(points) // 40_000, 1)
     few, spread = points[::step], spacing * np.sqrt(step)
     low, high = boxes.low[0].double().numpy() - 0.05, boxes.high[0].double().numpy() + 0.05
-    marked = ((few >= low) & (few <= high)).all(1)
+    marked: NDArray[np.bool_] = np.all((few >= low) & (few <= high), axis=1)
     seen = []
     for azimuth in directions:
         kept = ~_near_walls(few, azimuth) | marked

@@ -93,25 +93,23 @@ def render(points: Floats, colors: Floats, view: View, spacing: float, backgroun
     """
     x, y, depth = view.project(points)
     size = view.splat_px(depth, spacing)
-    in_front = depth > 0.05
-    pixels, depths, rows = [], [], []
-    for edge in np.unique(size[in_front]):
-        own = np.flatnonzero(in_front & (size == edge))
+    nearest = np.full(view.height * view.width, -1)
+    buffer = np.full(view.height * view.width, np.inf)
+    far_first = np.argsort(-depth, kind="stable")  # of points in one pixel the last written, the nearest, stays
+    far_first = far_first[depth[far_first] > 0.05]
+    for edge in np.unique(size[far_first]):
+        own = far_first[size[far_first] == edge]
         left, top = np.floor(x[own] - (edge - 1) / 2), np.floor(y[own] - (edge - 1) / 2)
         for dy in range(edge):
             for dx in range(edge):
                 px, py = (left + dx).astype(np.int64), (top + dy).astype(np.int64)
                 inside = (px >= 0) & (px < view.width) & (py >= 0) & (py < view.height)
-                pixels.append((py * view.width + px)[inside])
-                depths.append(depth[own][inside])
-                rows.append(own[inside])
+                pixel, row = (py * view.width + px)[inside], own[inside]
+                nearer = depth[row] < buffer[pixel]
+                buffer[pixel[nearer]] = depth[row[nearer]]
+                nearest[pixel[nearer]] = row[nearer]
     image = np.full((view.height * view.width, 3), background)
-    buffer = np.full(view.height * view.width, np.inf)
-    if pixels:
-        pixel, near, row = np.concatenate(pixels), np.concatenate(depths), np.concatenate(rows)
-        order = np.argsort(-near, kind="stable")  # the nearest is written last
-        image[pixel[order]] = colors[row[order]]
-        buffer[pixel[order]] = near[order]
+    image[nearest >= 0] = colors[nearest[nearest >= 0]]
     depth_image = buffer.reshape(view.height, view.width)
     shade = _eye_dome(depth_image)
     picture = image.reshape(view.height, view.width, 3)

@@ -11,7 +11,7 @@ from ..data.readers.scanrefer import read_scanrefer, write_scanrefer
 from ..data.rooms.evaluation import EvalSet, load_eval_v1
 from ..data.rooms.generate import generate_room, scene_id_of
 from ..data.scene import Scene
-from ..sparse3d.checkpoint import load_grounder_network
+from ..sparse3d.checkpoint import load_grounder_network, text_weights_of
 from ..sparse3d.grounder import Grounder
 from ..sparse3d.text import load_text_encoder
 from ..sparse3d.vocabulary import default_vocabulary
@@ -42,18 +42,20 @@ def evaluate_rooms(
     chosen = load_eval_v1()
     if rooms is not None and rooms < 1:
         raise InvalidInput(f"at least one room must be evaluated, got {rooms}")
-    grounder = load_grounder_network(find_weights(weights))
-    states = sentence_states(grounder)
+    file = find_weights(weights)
+    grounder = load_grounder_network(file)
+    states = sentence_states(grounder, text_weights_of(file))
     results: list[SentenceResult] = []
     for seed in track(chosen.seeds[:rooms], "evaluating rooms", disable=not progress):
         results += evaluate_scene(grounder, states, eval_scene(chosen, seed, data))
     return report(results), results
 
 
-def sentence_states(grounder: Grounder) -> SentenceStates:
-    """Token states from the text encoder that a network was trained with."""
+def sentence_states(grounder: Grounder, text_weights: Path | None = None) -> SentenceStates:
+    """Token states from the text encoder that a network was trained with, its own weights if it came with some."""
     config = grounder.config
-    return SentenceStates(load_text_encoder(config.text_encoder), default_vocabulary(), config.text_rules)
+    encoder = load_text_encoder(config.text_encoder, weights=text_weights)
+    return SentenceStates(encoder, default_vocabulary(), config.text_rules)
 
 
 def eval_scene(chosen: EvalSet, seed: int, data: Path) -> Scene:

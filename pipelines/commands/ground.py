@@ -53,6 +53,7 @@ class Ground:
         from ..grounding import SceneGrounder
         from . import devices
 
+        folder = self._folder()
         wanted = self._sentences()
         scale = self._scale()
         say = Console(quiet=self.json)
@@ -63,7 +64,6 @@ class Ground:
         say.print(scene.alignment.report, highlight=False, soft_wrap=True)
         with say.status("looking"):
             grounded = grounder.ask(scene, wanted, top_k=self.top_k)
-        folder = Path("runs/ground") / self.scan.stem if self.out is None else self.out
         with say.status("drawing"):
             self._write_parts(folder, scene, grounded, wanted)
             write_answers(folder / "answers.json", grounded.sheet)
@@ -89,7 +89,17 @@ class Ground:
             raise InvalidInput(
                 'nothing to find: give a sentence, for example "the chair by the window", or --sentences FILE'
             )
-        return wanted
+        return list(dict.fromkeys(wanted))
+
+    def _folder(self) -> Path:
+        from ...core.errors import InvalidInput
+
+        if self.top_k < 1:
+            raise InvalidInput(f"--top-k must be at least 1, got {self.top_k}")
+        folder = Path("runs/ground") / self.scan.resolve().stem if self.out is None else self.out
+        if folder.exists() and not folder.is_dir():
+            raise InvalidInput(f"--out {folder}: a file is there already; name a folder")
+        return folder
 
     def _scale(self) -> Literal["auto"] | float:
         from ...core.errors import InvalidInput

@@ -1,6 +1,7 @@
 """Answers as JSON."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,28 @@ def test_bad_files_are_named_with_the_entry(tmp_path: Path) -> None:
 def test_an_answer_is_finite() -> None:
     with pytest.raises(InvalidInput, match="finite"):
         Answer("x", 1, float("nan"), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), TURN)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rank": 0}, {"size": (-1.0, 1.0, 1.0)}, {"rotation": ((2.0, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 1.0))}],
+)
+def test_an_answer_is_a_possible_box(change: dict) -> None:
+    with pytest.raises(InvalidInput):
+        replace(ANSWER, **change)
+
+
+@pytest.mark.parametrize(
+    "change", [{"metres_per_unit": "abc"}, {"metres_per_unit": -1}, {"frame": "camera"}, {"warnings": "abc"}]
+)
+def test_a_file_with_a_wrong_field_is_refused(change: dict, tmp_path: Path) -> None:
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps({**SHEET.to_dict(), **change}))
+    with pytest.raises(CorruptFile, match=r"answers\.json: top level"):
+        read_answers(path)
+
+
+def test_deeply_nested_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "answers.json").write_text("[" * 100_000)
+    with pytest.raises(CorruptFile, match="whole file"):
+        read_answers(tmp_path / "answers.json")

@@ -202,3 +202,24 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.splitlines()[-1]) < 200, "megabytes"
+
+
+def test_options_that_cannot_work_are_refused_before_the_network_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = room(tmp_path / "room.ply")
+    assert "--top-k must be at least 1, got 0" in failure(capsys, str(scan), "the box", "--top-k", "0")
+    (tmp_path / "taken").write_text("a file")
+    assert "taken: a file is there" in failure(capsys, str(scan), "the box", "--out", str(tmp_path / "taken"))
+
+
+def test_a_given_unit_is_noted_and_a_sentence_given_twice_is_asked_once(
+    tmp_path: Path, weights: Path, text_model: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = room(tmp_path / "mm.ply", unit=0.001)
+    sheet = answers(capsys, scan, weights, tmp_path / "a", "--scale", "0.001", "--top-k", "1")
+    assert sheet["metres_per_unit"] == 0.001
+    assert any("the file's unit is 0.001 m" in warning for warning in sheet["warnings"])
+    words = [str(scan), "the box", "the box", "--weights", str(weights), "--out", str(tmp_path / "b"), "--json"]
+    assert main(["ground", *words, "--no-picture", "--top-k", "1"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["answers"]) == 1

@@ -125,3 +125,10 @@ def test_unknown_weights_name_what_there_is() -> None:
         find_weights("huge")
     with pytest.raises(MissingPart, match="convert a published checkpoint"):
         find_weights("tsp3d")
+
+
+def test_a_reversed_view_of_an_array_is_a_scan_and_objects_are_not(grounder: SceneGrounder) -> None:
+    array = np.random.default_rng(0).uniform(0, 1, (400, 6))
+    assert len(grounder.encode(array[::-1], align=False).source) == 400
+    with pytest.raises(InvalidInput, match="must be numbers"):
+        grounder.encode(array.astype(object))

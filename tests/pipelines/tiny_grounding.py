@@ -37,6 +37,7 @@ NETWORK = replace(
     dropout=0.1,
     text_width=12,
     completion_cap=60,
+    train_completion_voxels=60,
     train_target_voxels=60,
     train_keep_scene=80,
     train_keep_target=(30, 60),

@@ -23,6 +23,7 @@ TINY = replace(
     heads=2,
     text_width=12,
     completion_cap=60,
+    train_completion_voxels=60,
     train_scene_voxels=10,
     train_target_voxels=40,
     train_keep_scene=60,
