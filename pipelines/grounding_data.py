@@ -61,7 +61,8 @@ class SentenceStates:
     """Token states of sentences, each computed once by the frozen text encoder."""
 
     def __init__(self, encoder: TextEncoder, vocabulary: ObjectVocabulary, rules: Rules) -> None:
-        self._encoder, self._vocabulary, self._rules = encoder, vocabulary, rules
+        self._encoder, self._vocabulary = encoder, vocabulary
+        self._rules: Rules = rules
         self._states: dict[str, Float[Tensor, "l d"]] = {}
 
     def fill(self, sentences: Iterable[str], *, batch: int = 64, progress: bool = True) -> None:
