@@ -27,7 +27,7 @@ def _content(folder: Path) -> dict[str, dict[str, str | int]]:
     return {name: value for name, value in hash_files(folder).items() if not name.startswith("manifest")}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_training_resumes_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
     whole = _train(tmp_path / "whole", 9)
     folder = tmp_path / "killed"
@@ -45,7 +45,7 @@ def test_a_killed_training_resumes_and_ends_with_the_same_bytes(tmp_path: Path) 
     assert set(_content(whole)) == names
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
