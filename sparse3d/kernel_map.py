@@ -23,7 +23,7 @@ MATCH_KEYS = Op(
     },
 )
 
-Pair = tuple[Int32[Tensor, "_"], Int32[Tensor, "_"]]
+Pair = tuple[Int64[Tensor, "_"], Int64[Tensor, "_"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,9 @@ class KernelMap:
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
-        """Rows of the input and of the output, tap by tap."""
-        return tuple((self.rows_in[start:stop], self.rows_out[start:stop]) for start, stop in pairwise(self.starts))
+        """Rows of the input and of the output, tap by tap, as torch indexes fastest."""
+        rows_in, rows_out = self.rows_in.long(), self.rows_out.long()
+        return tuple((rows_in[start:stop], rows_out[start:stop]) for start, stop in pairwise(self.starts))
 
     @property
     def transposed(self) -> KernelMap:
