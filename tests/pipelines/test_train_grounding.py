@@ -14,11 +14,13 @@ import pytest
 from trisparse.pipelines.fingerprint import hash_files
 
 SCRIPT = Path(__file__).with_name("tiny_grounding.py")
+# Replay to the bit holds for one thread. With several, key biases of the attention (whose true gradient is 0) still differ.
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
 def _train(folder: Path, steps: int, *options: str) -> Path:
     command = [sys.executable, str(SCRIPT), str(folder), str(steps), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ONE_THREAD)
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.strip().splitlines()[-1])
 
@@ -27,12 +29,12 @@ def _content(folder: Path) -> dict[str, dict[str, str | int]]:
     return {name: value for name, value in hash_files(folder).items() if not name.startswith("manifest")}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_killed_training_resumes_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
     whole = _train(tmp_path / "whole", 9)
     folder = tmp_path / "killed"
     command = [sys.executable, str(SCRIPT), str(folder), "9", "0.5"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ONE_THREAD) as process:
         deadline = time.monotonic() + 120
         while not list(folder.rglob("step-*.json")) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -45,17 +47,16 @@ def test_a_killed_training_resumes_and_ends_with_the_same_bytes(tmp_path: Path) 
     assert set(_content(whole)) == names
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     from_one = _train(tmp_path / "one", 4)
     done = subprocess.run(
         [*command, str(SCRIPT), str(tmp_path / "two"), "4"],
         capture_output=True,
         text=True,
         check=False,
-        env=environment,
+        env=ONE_THREAD,
     )
     assert done.returncode == 0, done.stderr
     log = [json.loads(line) for path in tmp_path.rglob("two/**/log.jsonl") for line in path.read_text().splitlines()]
