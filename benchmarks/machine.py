@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -20,6 +20,18 @@ def median_seconds(run: Callable[[], object], *, repeats: int, warmup: int = 1) 
         run()
         times.append(time.perf_counter() - started)
     return statistics.median(times)
+
+
+def median_in_turns(jobs: Mapping[str, Callable[[], object]], *, repeats: int, warmup: int = 1) -> dict[str, float]:
+    """Median wall time of several jobs (s) that take turns, so that what disturbs the machine disturbs all of them."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for turn in range(warmup + repeats):
+        for name, job in jobs.items():
+            started = time.perf_counter()
+            job()
+            if turn >= warmup:
+                times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def sgemm_gflops(size: int = 2048, *, repeats: int = 5) -> float:

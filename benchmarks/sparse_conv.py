@@ -3,9 +3,10 @@
     python benchmarks/sparse_conv.py [--voxels 10000 100000 500000] [--channels 64 128] [--threads 2] [--repeats 5]
                                      [--spconv FOLDER]
 
-Every row is measured in a process of its own, rows of the scene shuffled. spconv always runs with one thread, because its CPU
-path is wrong with more; FOLDER is where pip put it (``pip install --target FOLDER spconv``). Peak memory is what the process
-grew by above its size with the input and the kernel map in place. Times are medians; ratios are to the plain loop.
+Rows of the scene are shuffled. Ours and the plain loop take turns in one process: what disturbs the machine disturbs both;
+ratios are of their medians. spconv has a process of its own with one thread, because its CPU path is wrong with more; FOLDER is
+where pip put it (``pip install --target FOLDER spconv``). Peak memory is what the process grew by above its size with the input
+and the kernel map in place.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from machine import describe, median_seconds
+from machine import describe, median_in_turns, median_seconds
 from torch import Tensor
 from trisparse.sparse3d.grid import VoxelGrid
 from trisparse.sparse3d.kernel_map import KernelMap, convolution_map
@@ -34,12 +35,12 @@ STEP = (1, 1, 1)
 def room(voxels: int, seed: int = 0) -> VoxelGrid:
     """Floor, walls and boxes of a room, a little rough, as that many voxels in random order."""
     generator = torch.Generator().manual_seed(seed)
-    scale = (voxels / 6.0) ** 0.5
+    scale = (max(voxels, SMALLEST_ROOM) / 6.0) ** 0.5
     parts: list[Tensor] = []
     parts.append(_face(scale, scale, 2, (0, 0, 0), generator))
     parts.append(_face(scale, 0.5 * scale, 1, (0, 0, 0), generator))
     parts.append(_face(scale, 0.5 * scale, 0, (0, 0, 0), generator))
-    while sum(len(part) for part in parts) < 3 * voxels:
+    while sum(len(part) for part in parts) < 3 * max(voxels, SMALLEST_ROOM):
         corner = (torch.rand(3, generator=generator) * torch.tensor([0.8, 0.8, 0.3]) * scale).tolist()
         a, b, c = ((0.1 + 0.25 * torch.rand(3, generator=generator)) * scale).tolist()
         for axis, (u, v), height in ((2, (a, b), c), (1, (a, c), b), (0, (b, c), a)):
@@ -52,6 +53,9 @@ def room(voxels: int, seed: int = 0) -> VoxelGrid:
     xyz = found[near][torch.randperm(min(voxels, len(near)), generator=generator)]
     return VoxelGrid(torch.cat([torch.zeros(len(xyz), 1, dtype=torch.int64), xyz], 1).int())
 
+
+SMALLEST_ROOM = 100_000
+"""Voxels of the smallest room that is furnished; fewer are a corner of it, so that surfaces meet as often as in a large one."""
 
 ROUGHNESS = 0.55
 """Standard deviation of a surface's height in voxels; with it 13 to 14 of the 27 neighbours are there."""
@@ -114,38 +118,46 @@ def _size_now() -> float:
     return _memory_megabytes("VmRSS")
 
 
-def measure(what: str, voxels: int, channels: int, repeats: int) -> dict[str, float]:
-    """Seconds and memory of one implementation in this process."""
+def measure(names: list[str], voxels: int, channels: int, repeats: int) -> dict[str, dict[str, float]]:
+    """Seconds and memory of some implementations, taking turns in this process."""
     grid = room(voxels)
     taps = convolution_map(grid, grid, SIZE, STEP)
     feats = torch.randn(len(grid), channels)
     kernel = (torch.randn(27, channels, channels) / (27 * channels) ** 0.5).requires_grad_()
-    run = MAKERS[what](grid, kernel)
-    kernel_map = median_seconds(lambda: _fresh_map(grid), repeats=repeats)
-    before = _size_now()
-    with torch.no_grad():
-        run(feats)
-        peak_forward = _memory_megabytes("VmHWM") - before
-        forward = median_seconds(lambda: run(feats), repeats=repeats)
     leaf, grad = feats.clone().requires_grad_(), torch.randn(len(grid), channels)
-    if what == "spconv":
-        # Its backward pass asks for a CUDA stream and fails without one.
-        both = peak = float("nan")
-    else:
-        before = _size_now()
-        run(leaf).backward(grad)
-        peak = _memory_megabytes("VmHWM") - before
-        both = median_seconds(lambda: run(leaf).backward(grad), repeats=repeats)
     neighbours = sum(len(i) for i, _ in taps.pairs) / max(1, len(grid))
-    return {
-        "forward": forward,
-        "both": both,
-        "map": kernel_map,
-        "peak_forward": peak_forward,
-        "peak": peak,
-        "neighbours": neighbours,
-        "voxels": len(grid),
-    }
+    found: dict[str, dict[str, float]] = {name: {"voxels": len(grid), "neighbours": neighbours} for name in names}
+    forwards, boths = {}, {}
+    for name in names:
+        run = MAKERS[name](grid, kernel)
+        forwards[name] = _without_gradient(run, feats)
+        boths[name] = lambda run=run: run(leaf).backward(grad)
+        found[name]["peak_forward"] = _growth(forwards[name])
+        # spconv's backward pass asks for a CUDA stream and fails without one.
+        found[name]["peak"] = float("nan") if name == "spconv" else _growth(boths[name])
+    for key, jobs in (("forward", forwards), ("both", {n: job for n, job in boths.items() if n != "spconv"})):
+        for name, seconds in median_in_turns(jobs, repeats=repeats).items():
+            found[name][key] = seconds
+    for name in names:
+        found[name].setdefault("both", float("nan"))
+        found[name]["map"] = median_seconds(lambda: _fresh_map(grid), repeats=repeats)
+    return found
+
+
+def _without_gradient(run: Callable[[Tensor], Tensor], feats: Tensor) -> Callable[[], Tensor]:
+    def job() -> Tensor:
+        with torch.no_grad():
+            return run(feats)
+
+    return job
+
+
+def _growth(job: Callable[[], object]) -> float:
+    """Megabytes by which this process grows at most while a job runs (for the second time: code is loaded by then)."""
+    job()
+    before = _size_now()
+    job()
+    return _memory_megabytes("VmHWM") - before
 
 
 def _fresh_map(grid: VoxelGrid) -> KernelMap:
@@ -153,12 +165,14 @@ def _fresh_map(grid: VoxelGrid) -> KernelMap:
     return convolution_map(fresh, fresh, SIZE, STEP)
 
 
-def _apart(what: str, voxels: int, channels: int, options: argparse.Namespace) -> dict[str, float] | str:
+def _apart(
+    names: list[str], voxels: int, channels: int, options: argparse.Namespace
+) -> dict[str, dict[str, float]] | str:
     """Measure in a process of its own; the last line of its complaint where it fails."""
-    threads = 1 if what == "spconv" else options.threads
+    threads = 1 if "spconv" in names else options.threads
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), NUMBA_NUM_THREADS=str(threads))
     command = [sys.executable, __file__, "--threads", str(threads), "--repeats", str(options.repeats)]
-    command += ["--only", what, "--voxels", str(voxels), "--channels", str(channels)]
+    command += ["--only", *names, "--voxels", str(voxels), "--channels", str(channels)]
     command += ["--spconv", str(options.spconv)] if options.spconv else []
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
@@ -171,18 +185,16 @@ def _table(options: argparse.Namespace) -> None:
     print(describe())
     print("| voxels | channels | what | forward (ms) | ratio | with backward (ms) | ratio | map (ms) | peak (MB) |")
     print("|---|---|---|---|---|---|---|---|---|")
-    neighbours, reasons = 0.0, set()
     for voxels in options.voxels:
+        neighbours = 0.0
         for channels in options.channels:
-            plain = _apart("plain loop", voxels, channels, options)
-            if isinstance(plain, str):
-                raise SystemExit(f"the plain loop failed: {plain}")
-            for what in MAKERS:
-                found = plain if what == "plain loop" else _apart(what, voxels, channels, options)
-                if isinstance(found, str):
-                    reasons.add(f"{what}: {found}")
-                    continue
-                neighbours = found["neighbours"]
+            rows = _apart(["plain loop", "trisparse"], voxels, channels, options)
+            if isinstance(rows, str):
+                raise SystemExit(f"the measurement failed: {rows}")
+            beside = _apart(["spconv"], voxels, channels, options)
+            rows |= {} if isinstance(beside, str) else beside
+            plain, neighbours = rows["plain loop"], rows["plain loop"]["neighbours"]
+            for what, found in rows.items():
                 ratios = [found[key] / plain[key] for key in ("forward", "both")]
                 made = f"{1000 * found['map']:.0f}" if what == "trisparse" else ""
                 print(
@@ -191,9 +203,9 @@ def _table(options: argparse.Namespace) -> None:
                     f"| {found['peak_forward']:.0f} / {found['peak']:.0f} |",
                     flush=True,
                 )
+            if isinstance(beside, str):
+                print(f"<!-- spconv was not measured: {beside} -->")
         print(f"<!-- {voxels} voxels: {neighbours:.2f} of 27 neighbours present -->")
-    for reason in sorted(reasons):
-        print(f"\nnot measured: {reason}")
 
 
 def main() -> None:
@@ -204,7 +216,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--spconv", type=Path, help="folder to import spconv from")
-    parser.add_argument("--only", choices=list(MAKERS), help=argparse.SUPPRESS)
+    parser.add_argument("--only", nargs="+", choices=list(MAKERS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.spconv:

@@ -29,14 +29,23 @@ class ProcessGroup:
         return self.rank == 0
 
     def average_gradients(self, module: nn.Module) -> None:
-        """Replace each gradient by its mean over the processes (parameters without one count as zero)."""
+        """Replace each gradient by its mean over the processes.
+
+        A parameter without a gradient in some process counts as zero there; without one in any, it keeps none.
+        """
         if self.size == 1:
             return
         parameters = [p for p in module.parameters() if p.requires_grad]
-        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters])
+        present = torch.tensor(
+            [p.grad is not None for p in parameters], dtype=torch.float32, device=parameters[0].device
+        )
+        flat = torch.cat(
+            [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters] + [present]
+        )
         self._mean(flat)
-        for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            parameter.grad = part.view_as(parameter).clone()
+        *parts, present = flat.split([*(p.numel() for p in parameters), len(parameters)])
+        for parameter, part, anywhere in zip(parameters, parts, present.tolist(), strict=True):
+            parameter.grad = part.view_as(parameter).clone() if anywhere else None
 
     def average_buffers(self, module: nn.Module) -> None:
         """Replace running statistics by their mean over the processes."""

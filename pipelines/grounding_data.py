@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
 import torch
 from jaxtyping import Float, Int64
 from numpy.random import Generator
 from torch import Tensor
 
 from ..core.errors import MissingPart
+from ..core.files import write_bytes
 from ..data.augment import augment, instance_boxes, is_view_dependent
 from ..data.point_cloud import PointCloud
 from ..data.readers.scannet import read_scannet_scene
@@ -78,6 +81,20 @@ class SentenceStates:
             for sentence, states, padding in zip(chunk, encoded.states, encoded.padding, strict=True):
                 self._states[sentence] = states[~padding].clone()
 
+    def save(self, path: Path) -> None:
+        """Write all states, for another process or a later start."""
+        sentences = list(self._states)
+        rows = [self._states[sentence] for sentence in sentences]
+        tensors = {"states": torch.cat(rows), "lengths": torch.tensor([len(row) for row in rows])}
+        write_bytes(path, safetensors.torch.save(tensors, metadata={"sentences": json.dumps(sentences)}))
+
+    def load(self, path: Path) -> None:
+        """Take over what :meth:`save` wrote."""
+        with safetensors.safe_open(path, "pt") as file:
+            sentences = json.loads(file.metadata()["sentences"])
+            rows = file.get_tensor("states").split(file.get_tensor("lengths").tolist())
+        self._states.update(zip(sentences, rows, strict=True))
+
     def batch(self, sentences: Sequence[str]) -> TokenStates:
         """Padded states of some sentences."""
         self.fill(sentences, progress=False)
@@ -89,13 +106,26 @@ class TrainBatch:
     """What one step learns from."""
 
     clouds: tuple[PointCloud, ...]
+    categories: tuple[Int64[Tensor, "_"], ...]
+    """Category of each point of each cloud, by its place in the list of names; -1 for none."""
     scene_of_sentence: Int64[Tensor, "s"]
     sentences: tuple[str, ...]
     targets: tuple[SentenceTarget, ...]
 
 
+def category_names(scenes: Iterable[Scene]) -> tuple[str, ...]:
+    """The categories of all objects, sorted."""
+    return tuple(sorted({item.category for scene in scenes for item in scene.objects}))
+
+
 def draw_batch(
-    scenes: Sequence[Scene], rng: Generator, *, sentences_per_scene: int, prompts_per_scene: int = 0, box_jitter: bool
+    scenes: Sequence[Scene],
+    rng: Generator,
+    *,
+    names: Sequence[str] = (),
+    sentences_per_scene: int,
+    prompts_per_scene: int = 0,
+    box_jitter: bool,
 ) -> TrainBatch:
     """Augment scenes and draw sentences about them.
 
@@ -105,15 +135,17 @@ def draw_batch(
     Args:
         scenes: The scenes of this step.
         rng: Where the randomness comes from.
+        names: Names of the categories, see :func:`category_names`; objects of others count as none.
         sentences_per_scene: At most; fewer where a scene has fewer.
         prompts_per_scene: Detection prompts beside them.
         box_jitter: Multiply the six numbers of each target box by 0.95 to 1.05, as the published recipe does.
     """
-    clouds, index, sentences, targets = [], [], [], []
+    clouds, categories, index, sentences, targets = [], [], [], [], []
     for number, scene in enumerate(scenes):
         referrals = _draw_referrals(scene.referrals, rng, sentences_per_scene)
         cloud = augment(scene.cloud, rng, mirror_and_turn=not is_view_dependent(referrals[0].sentence))
         clouds.append(cloud)
+        categories.append(_point_categories(cloud, scene, names))
         ids = torch.tensor([item.object_id for item in scene.objects])
         boxes = instance_boxes(cloud, ids)
         row_of = {int(object_id): row for row, object_id in enumerate(ids)}
@@ -135,7 +167,18 @@ def draw_batch(
             )
             index.append(number)
             sentences.append(sentence)
-    return TrainBatch(tuple(clouds), torch.tensor(index), tuple(sentences), tuple(targets))
+    return TrainBatch(tuple(clouds), tuple(categories), torch.tensor(index), tuple(sentences), tuple(targets))
+
+
+def _point_categories(cloud: PointCloud, scene: Scene, names: Sequence[str]) -> Int64[Tensor, "n"]:
+    place = {name: number for number, name in enumerate(names)}
+    of_instance = torch.full((max([-1, *(item.object_id for item in scene.objects)]) + 2,), -1)
+    for item in scene.objects:
+        of_instance[item.object_id] = place.get(item.category, -1)
+    if cloud.instances is None:
+        return torch.full((len(cloud.points),), -1)
+    inside = (cloud.instances >= 0) & (cloud.instances < len(of_instance))
+    return of_instance[torch.where(inside, cloud.instances, len(of_instance) - 1)]
 
 
 def _draw_prompt(scene: Scene, rng: Generator) -> tuple[str, list[int]]:

@@ -16,6 +16,7 @@ from ..data.scene import Scene
 from ..sparse3d.criterion import GroundingLoss, SentenceTarget, grounding_loss
 from ..sparse3d.grounder import EncodedScene, Grounder
 from ..sparse3d.head import TrainSampling
+from ..sparse3d.word_alignment import alignment_loss, voxel_categories
 from .distributed import ProcessGroup
 from .grounding_data import SentenceStates, TrainBatch, draw_batch
 
@@ -43,6 +44,10 @@ class Recipe:
     """Largest norm of the whole gradient."""
     box_jitter: bool = True
     """Multiply the six numbers of each target box by 0.95 to 1.05, as published (the centre too, which is label noise)."""
+    backbone_steps: int = 0
+    """First steps, which train backbone and text projection alone, by the word alignment loss."""
+    word_alignment: float = 0.0
+    """Weight of the loss by which backbone features resemble the words for what is there (ours; not published)."""
     average_decay: float = 0.0
     """Decay of the running average of the weights that is evaluated and kept; 0 keeps the weights themselves."""
     seed: int = 0
@@ -51,30 +56,32 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=900,
-        scenes_per_step=2,
-        sentences_per_scene=9,
-        prompts_per_scene=3,
-        learning_rate=1.5e-3,
+        steps=4600,
+        backbone_steps=600,
+        scenes_per_step=4,
+        sentences_per_scene=6,
+        prompts_per_scene=2,
+        learning_rate=1.2e-3,
         weight_decay=1e-2,
         schedule="cosine",
         warmup_steps=100,
         gradient_clip=1.0,
         box_jitter=False,
-        average_decay=0.995,
+        word_alignment=0.5,
+        average_decay=0.998,
     ),
 }
 """One recipe a preset."""
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Rate of one step: linear warm-up, then milestones or half a cosine."""
-    if step < recipe.warmup_steps:
-        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
+    """Rate of one step: milestones or half a cosine, with a linear warm-up at the start and where the head sets in."""
     done = step / recipe.steps
+    since = step - recipe.backbone_steps if step >= recipe.backbone_steps else step
+    rate = recipe.learning_rate * min(1.0, (since + 1) / max(recipe.warmup_steps, 1))
     if recipe.schedule == "cosine":
-        return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
-    return recipe.learning_rate * 0.1 ** sum(done >= milestone for milestone in recipe.milestones)
+        return rate * 0.5 * (1 + math.cos(math.pi * done))
+    return rate * 0.1 ** sum(done >= milestone for milestone in recipe.milestones)
 
 
 class WeightAverage:
@@ -124,7 +131,12 @@ def scenes_of_step(scenes: Sequence[Scene], recipe: Recipe, step: int) -> list[S
 
 
 def train_step(
-    state: TrainState, scenes: Sequence[Scene], states: SentenceStates, recipe: Recipe, group: ProcessGroup
+    state: TrainState,
+    scenes: Sequence[Scene],
+    names: Sequence[str],
+    states: SentenceStates,
+    recipe: Recipe,
+    group: ProcessGroup,
 ) -> dict[str, float]:
     """One step: draw, augment, forward, backward, update.
 
@@ -137,6 +149,7 @@ def train_step(
     batch = draw_batch(
         own,
         rng,
+        names=names,
         sentences_per_scene=recipe.sentences_per_scene,
         prompts_per_scene=recipe.prompts_per_scene,
         box_jitter=recipe.box_jitter,
@@ -148,8 +161,16 @@ def train_step(
     seed = derive_seed(recipe.seed, "sample", state.step, group.rank) >> 24
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(recipe.seed, "dropout", state.step, group.rank))
-        loss = _loss(state.grounder, batch, states, seed)
-        loss.total.backward()
+        scans = _scans(state.grounder, batch)
+        encoded = state.grounder.encode_scenes(scans)
+        alignment = _alignment(state.grounder, encoded, scans, batch, names, states)
+        loss = recipe.word_alignment * alignment
+        values = {"alignment": float(alignment.detach())}
+        if state.step >= recipe.backbone_steps:
+            grounding = _grounding(state.grounder, encoded, batch, states, seed)
+            loss = loss + grounding.total
+            values |= grounding.values()
+        loss.backward()
     group.average_gradients(state.grounder)
     norm = nn.utils.clip_grad_norm_(state.grounder.parameters(), recipe.gradient_clip)
     state.optimizer.step()
@@ -158,25 +179,57 @@ def train_step(
     state.step += 1
     return {
         "step": state.step,
-        **loss.values(),
+        "loss": float(loss.detach()),
+        **values,
         "gradient_norm": float(norm),
         "learning_rate": learning_rate(recipe, state.step - 1),
         "seconds": time.perf_counter() - started,
     }
 
 
-def _loss(grounder: Grounder, batch: TrainBatch, states: SentenceStates, seed: int) -> GroundingLoss:
+def _scans(grounder: Grounder, batch: TrainBatch) -> list[tuple[Tensor, Tensor]]:
     device = next(grounder.parameters()).device
-    points = [cloud.points.to(device) for cloud in batch.clouds]
-    colors = [_colors(cloud.points, cloud.colors).to(device) for cloud in batch.clouds]
-    encoded = grounder.encode_scenes(list(zip(points, colors, strict=True)))
-    repeated: EncodedScene = encoded.for_sentences(batch.scene_of_sentence.to(device))
+    return [(cloud.points.to(device), _colors(cloud.points, cloud.colors).to(device)) for cloud in batch.clouds]
+
+
+def _grounding(
+    grounder: Grounder, encoded: EncodedScene, batch: TrainBatch, states: SentenceStates, seed: int
+) -> GroundingLoss:
+    """The published losses of a batch."""
+    device = encoded.origin.device
+    repeated = encoded.for_sentences(batch.scene_of_sentence.to(device))
     targets = [
         SentenceTarget(*(part.to(device) for part in (t.centers, t.sizes, t.auxiliary, t.scene))) for t in batch.targets
     ]
     sampling = TrainSampling(seed, [target.scene for target in targets])
     output = grounder(repeated, states.batch(batch.sentences).to(device), sampling=sampling)
     return grounding_loss(output, targets, grounder.config)
+
+
+def _alignment(
+    grounder: Grounder,
+    encoded: EncodedScene,
+    scans: Sequence[tuple[Tensor, Tensor]],
+    batch: TrainBatch,
+    names: Sequence[str],
+    states: SentenceStates,
+) -> Tensor:
+    """How little the backbone's features resemble the words for what is there."""
+    if not names:
+        return encoded.origin.new_zeros(())
+    device = encoded.origin.device
+    words = states.batch([name.replace("_", " ") for name in names]).to(device)
+    present = (~words.padding[:, 1:, None]).to(words.states.dtype)
+    projected = (grounder.text_projector(words.states[:, 1:]) * present).sum(1) / present.sum(1)
+    scene = torch.repeat_interleave(torch.tensor([len(points) for points, _ in scans], device=device))
+    points, categories = torch.cat([points for points, _ in scans]), torch.cat(batch.categories).to(device)
+    labels = [
+        voxel_categories(
+            level.grid, points, scene, categories, voxel_size=grounder.config.voxel_size, n_categories=len(names)
+        )
+        for level in encoded.levels
+    ]
+    return alignment_loss(encoded.levels, labels, projected)
 
 
 def _colors(points: Tensor, colors: Tensor | None) -> Tensor:
@@ -186,6 +239,7 @@ def _colors(points: Tensor, colors: Tensor | None) -> Tensor:
 def run_steps(
     state: TrainState,
     scenes: Sequence[Scene],
+    names: Sequence[str],
     states: SentenceStates,
     recipe: Recipe,
     group: ProcessGroup,
@@ -194,4 +248,4 @@ def run_steps(
 ) -> None:
     """Train from where ``state`` stands to the recipe's last step, calling ``after_step`` after each."""
     while state.step < recipe.steps:
-        after_step(state, train_step(state, scenes, states, recipe, group))
+        after_step(state, train_step(state, scenes, names, states, recipe, group))

@@ -17,9 +17,9 @@ def plot_training(folder: Path) -> Path:
     losses, scores = StepLog(folder / "log.jsonl").read(), StepLog(folder / "validation.jsonl").read()
     figure = Figure(figsize=(11, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    steps = [record["step"] for record in losses]
-    for part in ("total", "box", "score", "keep", "completion"):
-        left.plot(steps, _smooth([record[part] for record in losses]), label=part, linewidth=1)
+    for part in ("loss", "box", "score", "keep", "completion", "alignment"):
+        having = [record for record in losses if part in record]
+        left.plot([r["step"] for r in having], _smooth([r[part] for r in having]), label=part, linewidth=1)
     left.set(xlabel="step", ylabel="loss (mean of 50 steps)", yscale="log")
     left.legend(frameon=False)
     for name in ("unique@0.25", "unique@0.5", "multiple@0.25", "multiple@0.5"):

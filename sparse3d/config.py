@@ -53,6 +53,9 @@ class GrounderConfig:
     """Completion adds voxels whose target probability is greater (tau)."""
     completion_cap: int | None = 2400
     """Candidates of the completion a scene; None takes all."""
+    upsample_occupied_only: bool = False
+    """Up-sample only onto voxels that the backbone has at the finer level. The published network generates all that the
+    kernel reaches, of which two thirds are empty air."""
     fallback_voxels: int = 8
     """Voxels a scene that survive where the threshold would leave none."""
 
@@ -133,10 +136,11 @@ PRESETS: dict[str, GrounderConfig] = {
         text_width=384,
         text_rules="free",
         center_input=True,
-        completion_cap=None,
+        completion_cap=1000,
+        upsample_occupied_only=True,
         train_scene_voxels=320,
-        train_target_voxels=300,
-        train_keep_scene=300,
+        train_target_voxels=400,
+        train_keep_scene=500,
         train_keep_target=(150, 300),
         train_completion_voxels=200,
         train_upsample_kept_only=True,

@@ -243,9 +243,10 @@ class GroundingHead(nn.Module):
             keep, fell_back = keep_above_threshold(
                 prune_logits.logits, _batch(x), threshold=threshold, n_batch=n_batch, fallback=config.fallback_voxels
             )
-            x = up_block(_keep(x, keep))
+            x = _keep(x, keep)
+            x = up_block(x, onto=self._children(x.grid, backbone.grid) if config.upsample_occupied_only else None)
         else:
-            children = generated(x.grid, 3, 2)
+            children = self._children(x.grid, backbone.grid)
             low, high = config.train_keep_target
             count = config.train_keep_scene if level == 1 else low + sampling.seed % max(high - low, 1)
             scores = _interpolated_keep_score(prune_logits, children)
@@ -255,6 +256,13 @@ class GroundingHead(nn.Module):
             x = up_block(x, onto=children.select(keep)) if kept_only else _keep(up_block(x), keep)
             fell_back = torch.zeros(n_batch, dtype=torch.bool, device=x.feats.device)
         return x.with_feats(x.feats + lookup(backbone, x.grid.coords)), fell_back
+
+    def _children(self, coarse: VoxelGrid, backbone: VoxelGrid) -> VoxelGrid:
+        """The finer voxels that up-sampling may make."""
+        children = generated(coarse, 3, 2)
+        if not self.config.upsample_occupied_only:
+            return children
+        return children.select(backbone.rows_of(children.coords) >= 0)
 
     def _completion_candidates(
         self,

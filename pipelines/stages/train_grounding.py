@@ -20,13 +20,14 @@ from ...sparse3d.vocabulary import default_vocabulary
 from ..checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
 from ..distributed import ProcessGroup, process_group
 from ..evaluation import evaluate_scene
-from ..grounding_data import SentenceStates, load_scenes
+from ..grounding_data import SentenceStates, category_names, load_scenes
 from ..stage import AbstractStage, StageContext
 from ..step_log import StepLog
 from ..training import Recipe, TrainState, run_steps
 from ..training_plot import plot_training
 
 CHECKPOINTS = "checkpoints"
+SENTENCE_STATES = "sentence_states.safetensors"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class TrainGrounding(AbstractStage):
         encoder = load_text_encoder(self.network.text_encoder, device=str(ctx.device))
         states = SentenceStates(encoder, default_vocabulary(), self.network.text_rules)
         sentences = {r.sentence for scene in (*scenes, *held_back) for r in scene.referrals}
-        states.fill(sentences, progress=group.is_first)
+        self._fill_once(ctx.folder / SENTENCE_STATES, states, sentences, group)
+        names = category_names(scenes)
 
         state = self._start(ctx)
         log, validation_log = StepLog(ctx.folder / "log.jsonl"), StepLog(ctx.folder / "validation.jsonl")
@@ -78,13 +80,14 @@ class TrainGrounding(AbstractStage):
                 seconds = values.pop("seconds")
                 log.append(int(values.pop("step")), **{name: round(v, 6) for name, v in values.items()})
                 last = state.step == self.recipe.steps
-                if held_back and (state.step % self.validate_every == 0 or last):
+                head_learns = state.step > self.recipe.backbone_steps
+                if held_back and head_learns and (state.step % self.validate_every == 0 or last):
                     validation_log.append(state.step, **self._validate(state, held_back, states))
                 if state.step % self.checkpoint_every == 0 or last:
                     save_checkpoint(ctx.folder / CHECKPOINTS, state.step, _tree(state))
                     ctx.log.write("checkpoint", step=state.step, seconds_per_step=seconds)
 
-            run_steps(state, scenes, states, self.recipe, group, after_step=after_step)
+            run_steps(state, scenes, names, states, self.recipe, group, after_step=after_step)
         if group.is_first:
             self._finish(ctx, state)
         group.wait()
@@ -93,6 +96,18 @@ class TrainGrounding(AbstractStage):
         if self.validation is None:
             return ()
         return load_scenes(self.validation, "val", progress=group.is_first)
+
+    @staticmethod
+    def _fill_once(path: Path, states: SentenceStates, sentences: set[str], group: ProcessGroup) -> None:
+        """The first process runs the text encoder, and only at the first start."""
+        if group.is_first:
+            if path.is_file():
+                states.load(path)
+            states.fill(sentences)
+            states.save(path)
+        group.wait()
+        if not group.is_first:
+            states.load(path)
 
     def _start(self, ctx: StageContext) -> TrainState:
         """A new network, or the one of the last checkpoint."""
@@ -131,6 +146,7 @@ class TrainGrounding(AbstractStage):
         save_weights(ctx.folder / "weights.safetensors", state.average.tensors, about, dtype=torch.float16)
         plot_training(ctx.folder)
         remove_checkpoints(ctx.folder / CHECKPOINTS)
+        (ctx.folder / SENTENCE_STATES).unlink()
 
 
 def averaged(state: TrainState) -> Grounder:
@@ -174,4 +190,4 @@ class _Bar:
 
     def advance(self, step: int, values: dict[str, float]) -> None:
         """Show a completed step."""
-        self._progress.update(self._task, completed=step, description=f"loss {values['total']:.3f}")
+        self._progress.update(self._task, completed=step, description=f"loss {values['loss']:.3f}")

@@ -1,6 +1,7 @@
 """The report of an evaluation, on results made by hand."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from trisparse.pipelines.evaluation import SentenceResult, evaluate_scene, repor
 from trisparse.pipelines.grounding_data import SentenceStates
 from trisparse.sparse3d.grounder import Candidates, EncodedScene, Grounder
 from trisparse.sparse3d.text import TokenStates
+from trisparse.sparse3d.vocabulary import default_vocabulary
 
 
 class _Pointer(Grounder):
@@ -70,3 +72,32 @@ def test_a_box_that_misses_counts_for_nothing() -> None:
         "s", "a", "chair", (), 1, 0.25, 0.0, 0.5, (0.1, 0.1), (0.5, 0.5), (0.0,) * 3, (1.0,) * 3, False
     )
     assert report([miss])[0].accuracy[0].value == 0, "0.25 itself is not above 0.25"
+
+
+class _Counted:
+    """A text encoder that counts the sentences that it reads."""
+
+    name, width = "counted", 3
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def encode(self, sentences: Sequence[str]) -> TokenStates:
+        self.read += sentences
+        return TokenStates.padded([torch.full((len(s.split()), 3), float(len(s))) for s in sentences])
+
+
+def test_states_are_computed_once_and_survive_a_file(tmp_path: Path) -> None:
+    encoder = _Counted()
+    states = SentenceStates(encoder, default_vocabulary(), "free")
+    sentences = ["the chair", "a table near the chair", "the chair"]
+    before = states.batch(sentences)
+    states.batch(sentences)
+    assert len(encoder.read) == 2
+    states.save(tmp_path / "states.safetensors")
+    later = SentenceStates(encoder, default_vocabulary(), "free")
+    later.load(tmp_path / "states.safetensors")
+    after = later.batch(sentences)
+    assert len(encoder.read) == 2
+    assert torch.equal(before.states, after.states)
+    assert torch.equal(before.padding, after.padding)

@@ -17,7 +17,7 @@ def test_published_rate_drops_to_a_tenth_twice() -> None:
 def test_cosine_rate_warms_up_and_ends_near_zero() -> None:
     recipe = Recipe(steps=1000, learning_rate=1.0, schedule="cosine", warmup_steps=10)
     assert learning_rate(recipe, 0) == pytest.approx(0.1)
-    assert learning_rate(recipe, 9) == pytest.approx(1.0)
+    assert learning_rate(recipe, 9) == pytest.approx(1.0, abs=1e-3)
     assert learning_rate(recipe, 999) < 1e-5
 
 

@@ -102,7 +102,9 @@ def train(folder: Path, steps: int, pause: float = 0.0) -> Path:
     """Train and return the artifact's folder."""
     root = write_tiny_scenes(folder)
     train_grounding.load_text_encoder = lambda *_, **__: HashedWords()  # type: ignore[assignment]
-    recipe = replace(RECIPES["small"], steps=steps, scenes_per_step=2, sentences_per_scene=2, warmup_steps=2)
+    recipe = replace(
+        RECIPES["small"], steps=steps, backbone_steps=2, scenes_per_step=2, sentences_per_scene=2, warmup_steps=2
+    )
     stage = train_grounding.TrainGrounding(
         data=root, network=NETWORK, recipe=recipe, validation=root, validate_every=5, checkpoint_every=2
     )

@@ -172,6 +172,20 @@ def test_training_keeps_no_more_voxels_than_the_settings_say() -> None:
     assert torch.bincount(output.completion.grid.coords[:, 0].long()).max() <= 60
 
 
+def test_up_sampling_makes_only_voxels_that_the_scan_has_unless_it_is_generative() -> None:
+    scan, words = _scan(), _words(1)
+    share = {}
+    for only in (True, False):
+        grounder = _grounder(replace(TINY, upsample_occupied_only=only, scene_keep_threshold=0.0))
+        with torch.no_grad():
+            scene = grounder.encode_scene(*scan)
+            made = grounder(scene, words).target_prune.grid.coords
+        share[only] = float((scene.levels[1].grid.rows_of(made) >= 0).double().mean())
+        assert len(made) >= len(scene.levels[1].grid), "every voxel of the level lies under a kept one"
+    assert share[True] == 1.0
+    assert share[False] < 0.9
+
+
 def test_settings_survive_json() -> None:
     assert GrounderConfig.from_dict(TINY.to_dict()) == TINY
     with pytest.raises(InvalidInput, match="speed"):

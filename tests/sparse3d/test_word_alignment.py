@@ -1,0 +1,62 @@
+"""Labels of voxels, and the loss that makes backbone features resemble words."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from trisparse.sparse3d.grid import VoxelGrid
+from trisparse.sparse3d.tensor import SparseTensor
+from trisparse.sparse3d.word_alignment import alignment_loss, voxel_categories
+
+
+def _grid() -> VoxelGrid:
+    coords = torch.tensor([[0, -4, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0], [1, 4, 0, 0]], dtype=torch.int32)
+    return VoxelGrid(coords, (4, 4, 4))
+
+
+def test_a_voxel_has_the_category_of_most_of_its_labelled_points() -> None:
+    # Cells of 4 voxels of 0.5 m: [-2, 0), [0, 2) and [2, 4) m along x.
+    points = torch.tensor([[-0.1, 0.1, 0.1], [0.1, 0, 0], [0.2, 0, 0], [1.9, 1.9, 1.9], [0.5, 0, 0], [3.0, 0, 0]])
+    batch = torch.tensor([0, 0, 0, 0, 1, 1])
+    categories = torch.tensor([2, 1, 0, 1, -1, 0])
+    labels = voxel_categories(_grid(), points, batch, categories, voxel_size=0.5, n_categories=3)
+    assert labels.tolist() == [2, 1, -1, 0]
+
+
+def test_points_outside_the_grid_and_no_points_label_nothing() -> None:
+    far = torch.tensor([[90.0, 0, 0]])
+    labels = voxel_categories(_grid(), far, torch.tensor([0]), torch.tensor([1]), voxel_size=0.5, n_categories=3)
+    assert labels.tolist() == [-1] * 4
+    empty = torch.zeros(0, dtype=torch.int64)
+    assert (
+        voxel_categories(_grid(), torch.zeros(0, 3), empty, empty, voxel_size=0.5, n_categories=3).tolist() == [-1] * 4
+    )
+
+
+def test_loss_is_that_of_a_blind_guess_for_empty_features_and_small_for_the_right_word() -> None:
+    names = 6 * torch.eye(4, dtype=torch.float64)[:3]
+    label = torch.tensor([2, 1, -1, 0])
+    blind = SparseTensor(_grid(), torch.zeros(4, 4, dtype=torch.float64))
+    torch.testing.assert_close(alignment_loss([blind], [label], names), torch.tensor(math.log(4), dtype=torch.float64))
+    right = torch.zeros(4, 4, dtype=torch.float64)
+    right[[0, 1, 3], [2, 1, 0]] = 5.0
+    right[2, :3] = -5.0
+    assert alignment_loss([blind.with_feats(right)], [label], names) < 1e-5
+    assert alignment_loss([blind.with_feats(right)], [label.roll(1)], names) > 2.0
+
+
+def test_gradient_is_right_and_a_level_without_voxels_adds_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    feats = torch.randn(4, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    names = torch.randn(3, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    none = SparseTensor(
+        VoxelGrid(torch.empty(0, 4, dtype=torch.int32), (8, 8, 8)), torch.empty(0, 5, dtype=torch.float64)
+    )
+
+    def loss(f: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
+        return alignment_loss(
+            [SparseTensor(_grid(), f), none], [torch.tensor([2, 1, -1, 0]), torch.empty(0, dtype=torch.int64)], n
+        )
+
+    assert torch.autograd.gradcheck(loss, (feats, names))
