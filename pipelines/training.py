@@ -56,7 +56,7 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=4600,
+        steps=3600,
         backbone_steps=600,
         scenes_per_step=4,
         sentences_per_scene=6,

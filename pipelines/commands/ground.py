@@ -64,9 +64,8 @@ class Ground:
         say.print(scene.alignment.report, highlight=False, soft_wrap=True)
         with say.status("looking"):
             grounded = grounder.ask(scene, wanted, top_k=self.top_k)
-        with say.status("drawing"):
-            self._write_parts(folder, scene, grounded, wanted)
-            write_answers(folder / "answers.json", grounded.sheet)
+        self._write_parts(folder, scene, grounded, wanted)
+        write_answers(folder / "answers.json", grounded.sheet)
         if self.json:
             print(json.dumps(grounded.sheet.to_dict(), ensure_ascii=False))
             return
@@ -112,12 +111,16 @@ class Ground:
             raise InvalidInput(f"--scale must be metres per unit or auto, got {self.scale!r}") from error
 
     def _write_parts(self, folder: Path, scene: GroundedScene, grounded: Grounded, wanted: list[str]) -> None:
+        from rich.progress import track
+
         from ...data.readers.ply import write_ply
         from ...data.readers.scannet import cloud_columns
         from ..grounding import inside
         from ..pictures import draw_answers
 
-        for number, (sentence, boxes) in enumerate(zip(wanted, grounded.boxes, strict=True), 1):
+        remove_answers(folder, above=len(wanted))
+        answers = list(zip(wanted, grounded.boxes, strict=True))
+        for number, (sentence, boxes) in enumerate(track(answers, "drawing", disable=self.json, transient=True), 1):
             stem = folder / f"answer-{number}"
             if self.picture:
                 scores = [a.score for a in grounded.sheet.answers if a.sentence == sentence][: len(boxes)]
@@ -125,6 +128,14 @@ class Ground:
                 draw_answers(scene.alignment.cloud, boxes, sentence, stem.with_suffix(".png"), labels=labels)
             part = scene.source.select(inside(scene.alignment.cloud, boxes))
             write_ply(stem.with_suffix(".ply"), {"vertex": cloud_columns(part)})
+
+
+def remove_answers(folder: Path, *, above: int) -> None:
+    """Remove pictures and points of an earlier call that had more sentences."""
+    for path in (*folder.glob("answer-*.png"), *folder.glob("answer-*.ply")):
+        number = path.stem.removeprefix("answer-")
+        if number.isdigit() and int(number) > above:
+            path.unlink()
 
 
 def print_answers(grounded: Grounded, wanted: list[str]) -> None:

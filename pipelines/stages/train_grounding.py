@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 
 from ...core.random import derive_seed, numpy_rng
+from ...core.threads import deterministic
 from ...data.scene import Scene
 from ...sparse3d.checkpoint import save_weights
 from ...sparse3d.config import GrounderConfig
@@ -53,7 +54,7 @@ class TrainGrounding(AbstractStage):
     """Steps between checkpoints; does not change the result."""
 
     def run(self, ctx: StageContext) -> None:
-        with process_group() as group:
+        with process_group() as group, deterministic():
             self._train(ctx, group)
 
     def _train(self, ctx: StageContext, group: ProcessGroup) -> None:

@@ -58,14 +58,20 @@ def match_keys(
 
 @contextmanager
 def _parallel() -> Iterator[None]:
-    """One Python thread at a time, with no more threads than torch or numba may use."""
+    """One Python thread at a time, with no more threads than torch or numba may use.
+
+    numba's OpenMP pool sets the number of threads of the OpenMP library, which torch shares: it is set back.
+    """
     with PARALLEL_CODE:
+        torch_threads = torch.get_num_threads()  # before numba is asked, which may start its pool
         before = numba.get_num_threads()
-        numba.set_num_threads(min(before, torch.get_num_threads()))
+        numba.set_num_threads(min(before, torch_threads))
         try:
             yield
         finally:
             numba.set_num_threads(before)
+            if torch.get_num_threads() != torch_threads:
+                torch.set_num_threads(torch_threads)
 
 
 class _Convolve(torch.autograd.Function):

@@ -15,6 +15,7 @@ import pytest
 import torch
 from trisparse.data.readers.ply import write_ply
 from trisparse.pipelines.cli import main
+from trisparse.pipelines.commands.ground import remove_answers
 from trisparse.sparse3d.checkpoint import save_weights
 from trisparse.sparse3d.config import preset
 from trisparse.sparse3d.grounder import Grounder
@@ -185,20 +186,28 @@ def test_one_point_no_colour_and_millimetres_are_answered_with_a_note(
     assert all(abs(value) < 20 for answer in millimetres["answers"] for value in answer["center"])
 
 
-def test_refusing_bad_scans_takes_no_memory(tmp_path: Path, weights: Path, text_model: None) -> None:
+def test_refusing_bad_input_takes_no_memory(tmp_path: Path, weights: Path, text_model: None) -> None:
+    hostile, lying = tmp_path / "evil.pth", tmp_path / "lying.safetensors"
+    hostile.write_bytes(pickle.dumps([Hostile(), b"x" * 50_000_000]))
+    lying.write_bytes((2**40).to_bytes(8, "little") + b"{}")
     scans = [str(make(tmp_path / name)) for name, (make, _) in BAD_SCANS.items()]
     script = """
 import resource, sys
 from trisparse.pipelines.cli import main
-weights, good, *scans = sys.argv[1:]
+weights, good, hostile, lying, *scans = sys.argv[1:]
 common = ["the box", "--weights", weights, "--no-picture"]
 assert main(["ground", good, *common, "--out", good + ".out", "--json"]) == 0
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for scan in scans:
     assert main(["ground", scan, *common]) == 1
+assert main(["ground", good, "chair " * 10_000, *common[1:]]) == 1
+for file in (hostile, lying):
+    assert main(["ground", good, "the box", "--weights", file]) == 1
+assert main(["convert-checkpoint", hostile, good + ".safetensors"]) == 1
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)
 """
-    command = [sys.executable, "-c", script, str(weights), str(room(tmp_path / "good.ply")), *scans]
+    command = [sys.executable, "-c", script, str(weights), str(room(tmp_path / "good.ply"))]
+    command += [str(hostile), str(lying), *scans]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.splitlines()[-1]) < 200, "megabytes"
@@ -223,3 +232,11 @@ def test_a_given_unit_is_noted_and_a_sentence_given_twice_is_asked_once(
     words = [str(scan), "the box", "the box", "--weights", str(weights), "--out", str(tmp_path / "b"), "--json"]
     assert main(["ground", *words, "--no-picture", "--top-k", "1"]) == 0
     assert len(json.loads(capsys.readouterr().out)["answers"]) == 1
+
+
+def test_files_of_an_earlier_call_with_more_sentences_do_not_stay(tmp_path: Path) -> None:
+    names = ["answer-1.png", "answer-2.png", "answer-12.ply", "answer-mine.png", "notes.txt"]
+    for name in names:
+        (tmp_path / name).touch()
+    remove_answers(tmp_path, above=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answer-1.png", "answer-mine.png", "notes.txt"]

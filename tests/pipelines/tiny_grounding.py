@@ -6,6 +6,7 @@ Usage: tiny_grounding.py FOLDER STEPS [SECONDS_A_STEP]
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -123,5 +124,5 @@ def train(folder: Path, steps: int, pause: float = 0.0) -> Path:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     print(train(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) if len(sys.argv) > 3 else 0.0))
