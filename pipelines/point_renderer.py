@@ -34,21 +34,19 @@ class View:
         right /= np.linalg.norm(right)
         axes = np.stack([right, np.cross(forward, right), forward])
         low, high = _extents(points)
-        corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
-        middle = (low + high) / 2
-        focal = 1.25 * width
-        distance = 0.5
-        for _ in range(60):  # step back until every corner is inside
-            view = cls(middle - forward * distance, axes, width, height, focal)
-            x, y, depth = view.project(corners)
-            if (
-                depth.min() > 0.2
-                and abs(x - width / 2).max() < 0.49 * width
-                and abs(y - height / 2).max() < 0.47 * height
-            ):
-                break
-            distance *= 1.08
-        return cls(middle - forward * distance, axes, width, height, focal)
+        within = points[np.all((points >= low) & (points <= high), axis=1)]
+        shown = within[:: max(len(within) // 5000, 1)] if len(within) else np.stack([low, high])
+        aim, focal, distance = (low + high) / 2, 1.25 * width, 0.5
+        for _ in range(120):  # step back until every point is inside, each time with the middle of the picture in its middle
+            view = cls(aim - forward * distance, axes, width, height, focal)
+            x, y, depth = view.project(shown)
+            if depth.min() > 0.2:
+                aside = np.array([x.min() + x.max() - width, y.min() + y.max() - height]) / 2 * distance / focal
+                aim = aim + aside @ axes[:2]
+                if np.ptp(x) < 0.96 * width and np.ptp(y) < 0.94 * height and abs(aside).max() < 0.01 * distance:
+                    break
+            distance *= 1.04
+        return cls(aim - forward * distance, axes, width, height, focal)
 
     @classmethod
     def from_above(cls, points: Floats, width: int, height: int) -> View:
