@@ -22,6 +22,7 @@ from ..data.point_cloud import PointCloud
 from ..data.readers.scannet import read_scannet_scene
 from ..data.readers.scanrefer import read_scanrefer
 from ..data.referral import Referral
+from ..data.rooms.colors import PALETTE, nearest_names
 from ..data.scene import Scene
 from ..sparse3d.criterion import SentenceTarget
 from ..sparse3d.text import TextEncoder, TokenStates, prepare_sentence
@@ -108,6 +109,8 @@ class TrainBatch:
     clouds: tuple[PointCloud, ...]
     categories: tuple[Int64[Tensor, "_"], ...]
     """Category of each point of each cloud, by its place in the list of names; -1 for none."""
+    colors: tuple[Int64[Tensor, "_"], ...]
+    """Colour name of the object of each point, by its place in the palette; -1 for points of no object."""
     scene_of_sentence: Int64[Tensor, "s"]
     sentences: tuple[str, ...]
     targets: tuple[SentenceTarget, ...]
@@ -140,12 +143,13 @@ def draw_batch(
         prompts_per_scene: Detection prompts beside them.
         box_jitter: Multiply the six numbers of each target box by 0.95 to 1.05, as the published recipe does.
     """
-    clouds, categories, index, sentences, targets = [], [], [], [], []
+    clouds, categories, colors, index, sentences, targets = [], [], [], [], [], []
     for number, scene in enumerate(scenes):
         referrals = _draw_referrals(scene.referrals, rng, sentences_per_scene)
         cloud = augment(scene.cloud, rng, mirror_and_turn=not is_view_dependent(referrals[0].sentence))
         clouds.append(cloud)
         categories.append(_point_categories(cloud, scene, names))
+        colors.append(_object_colors(cloud))
         ids = torch.tensor([item.object_id for item in scene.objects])
         boxes = instance_boxes(cloud, ids)
         row_of = {int(object_id): row for row, object_id in enumerate(ids)}
@@ -167,7 +171,9 @@ def draw_batch(
             )
             index.append(number)
             sentences.append(sentence)
-    return TrainBatch(tuple(clouds), tuple(categories), torch.tensor(index), tuple(sentences), tuple(targets))
+    return TrainBatch(
+        tuple(clouds), tuple(categories), tuple(colors), torch.tensor(index), tuple(sentences), tuple(targets)
+    )
 
 
 def _point_categories(cloud: PointCloud, scene: Scene, names: Sequence[str]) -> Int64[Tensor, "n"]:
@@ -179,6 +185,19 @@ def _point_categories(cloud: PointCloud, scene: Scene, names: Sequence[str]) -> 
         return torch.full((len(cloud.points),), -1)
     inside = (cloud.instances >= 0) & (cloud.instances < len(of_instance))
     return of_instance[torch.where(inside, cloud.instances, len(of_instance) - 1)]
+
+
+def _object_colors(cloud: PointCloud) -> Int64[Tensor, "n"]:
+    """The colour name that most points of an object have, for each of its points."""
+    names = torch.full((len(cloud.points),), -1)
+    if cloud.instances is None or cloud.colors is None:
+        return names
+    known = cloud.instances >= 0
+    instances, n = cloud.instances[known], len(PALETTE)
+    own = torch.from_numpy(nearest_names(cloud.colors[known].numpy()))
+    votes = torch.bincount(instances * n + own, minlength=n * (int(instances.max()) + 1 if len(instances) else 0))
+    names[known] = votes.view(-1, n).argmax(1)[instances]
+    return names
 
 
 def _draw_prompt(scene: Scene, rng: Generator) -> tuple[str, list[int]]:

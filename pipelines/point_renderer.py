@@ -37,7 +37,9 @@ class View:
         within = points[np.all((points >= low) & (points <= high), axis=1)]
         shown = within[:: max(len(within) // 5000, 1)] if len(within) else np.stack([low, high])
         aim, focal, distance = (low + high) / 2, 1.25 * width, 0.5
-        for _ in range(120):  # step back until every point is inside, each time with the middle of the picture in its middle
+        for _ in range(
+            120
+        ):  # step back until every point is inside, each time with the middle of the picture in its middle
             view = cls(aim - forward * distance, axes, width, height, focal)
             x, y, depth = view.project(shown)
             if depth.min() > 0.2:

@@ -12,13 +12,31 @@ import torch
 from torch import Tensor, nn
 
 from ..core.random import derive_seed, numpy_rng
+from ..data.rooms.colors import PALETTE
 from ..data.scene import Scene
-from ..sparse3d.criterion import GroundingLoss, SentenceTarget, grounding_loss
+from ..sparse3d.criterion import SentenceTarget, grounding_loss
 from ..sparse3d.grounder import EncodedScene, Grounder
-from ..sparse3d.head import TrainSampling
-from ..sparse3d.word_alignment import alignment_loss, voxel_categories
+from ..sparse3d.head import HeadOutput, TrainSampling
+from ..sparse3d.object_contrast import object_contrast
+from ..sparse3d.word_alignment import alignment_loss, voxel_labels
 from .distributed import ProcessGroup
 from .grounding_data import SentenceStates, TrainBatch, draw_batch
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of a training in which the same losses count. The published training is one phase without extra losses."""
+
+    until: int | None = None
+    """Step at which the phase ends; None for the last one."""
+    head: bool = True
+    """Ask sentences. Without, only backbone and text projection learn, by the word alignment."""
+    category_words: float = 0.0
+    """Weight of the loss by which backbone features resemble the words for what is there (ours)."""
+    color_words: float = 0.0
+    """Likewise for the words for the objects' colours (ours)."""
+    object_contrast: float = 0.0
+    """Weight of the loss by which the target scores higher than the scene's other objects (ours)."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +62,27 @@ class Recipe:
     """Largest norm of the whole gradient."""
     box_jitter: bool = True
     """Multiply the six numbers of each target box by 0.95 to 1.05, as published (the centre too, which is label noise)."""
-    backbone_steps: int = 0
-    """First steps, which train backbone and text projection alone, by the word alignment loss."""
-    word_alignment: float = 0.0
-    """Weight of the loss by which backbone features resemble the words for what is there (ours; not published)."""
+    phases: tuple[Phase, ...] = (Phase(),)
+    """One after the other."""
     average_decay: float = 0.0
     """Decay of the running average of the weights that is evaluated and kept; 0 keeps the weights themselves."""
     seed: int = 0
+
+    def phase(self, step: int) -> Phase:
+        """The phase that a step belongs to."""
+        return next(phase for phase in self.phases if phase.until is None or step < phase.until)
+
+    @property
+    def head_start(self) -> int:
+        """The first step at which sentences are asked."""
+        asleep = [phase.until for phase in self.phases if not phase.head and phase.until is not None]
+        return max(asleep, default=0)
 
 
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=3600,
-        backbone_steps=600,
+        steps=4000,
         scenes_per_step=4,
         sentences_per_scene=6,
         prompts_per_scene=2,
@@ -67,7 +92,11 @@ RECIPES: dict[str, Recipe] = {
         warmup_steps=100,
         gradient_clip=1.0,
         box_jitter=False,
-        word_alignment=0.5,
+        phases=(
+            Phase(until=600, head=False, category_words=0.5),
+            Phase(until=2300, category_words=0.5),
+            Phase(category_words=0.25, color_words=0.5, object_contrast=0.5),
+        ),
         average_decay=0.998,
     ),
 }
@@ -77,7 +106,7 @@ RECIPES: dict[str, Recipe] = {
 def learning_rate(recipe: Recipe, step: int) -> float:
     """Rate of one step: milestones or half a cosine, with a linear warm-up at the start and where the head sets in."""
     done = step / recipe.steps
-    since = step - recipe.backbone_steps if step >= recipe.backbone_steps else step
+    since = step - recipe.head_start if step >= recipe.head_start else step
     rate = recipe.learning_rate * min(1.0, (since + 1) / max(recipe.warmup_steps, 1))
     if recipe.schedule == "cosine":
         return rate * 0.5 * (1 + math.cos(math.pi * done))
@@ -158,18 +187,26 @@ def train_step(
         parameters["lr"] = learning_rate(recipe, state.step)
     state.optimizer.zero_grad(set_to_none=True)
     state.grounder.train()
+    phase = recipe.phase(state.step)
     seed = derive_seed(recipe.seed, "sample", state.step, group.rank) >> 24
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(recipe.seed, "dropout", state.step, group.rank))
         scans = _scans(state.grounder, batch)
         encoded = state.grounder.encode_scenes(scans)
-        alignment = _alignment(state.grounder, encoded, scans, batch, names, states)
-        loss = recipe.word_alignment * alignment
-        values = {"alignment": float(alignment.detach())}
-        if state.step >= recipe.backbone_steps:
-            grounding = _grounding(state.grounder, encoded, batch, states, seed)
-            loss = loss + grounding.total
-            values |= grounding.values()
+        words = _Words(state.grounder, encoded, scans, batch, states)
+        parts: dict[str, tuple[float, Tensor]] = {}
+        if phase.category_words:
+            parts["category_words"] = (phase.category_words, words.categories(names))
+        if phase.color_words:
+            parts["color_words"] = (phase.color_words, words.colors())
+        if phase.head:
+            output, targets = _answers(state.grounder, encoded, batch, states, seed)
+            grounding = grounding_loss(output, targets, state.grounder.config)
+            parts |= {name: (1.0, value) for name, value in grounding.parts().items()}
+            if phase.object_contrast:
+                contrast = object_contrast(output, targets, state.grounder.config)
+                parts["object_contrast"] = (phase.object_contrast, contrast)
+        loss = torch.stack([weight * value for weight, value in parts.values()]).sum()
         loss.backward()
     group.average_gradients(state.grounder)
     norm = nn.utils.clip_grad_norm_(state.grounder.parameters(), recipe.gradient_clip)
@@ -180,7 +217,7 @@ def train_step(
     return {
         "step": state.step,
         "loss": float(loss.detach()),
-        **values,
+        **{name: float(value.detach()) for name, (_, value) in parts.items()},
         "gradient_norm": float(norm),
         "learning_rate": learning_rate(recipe, state.step - 1),
         "seconds": time.perf_counter() - started,
@@ -192,44 +229,50 @@ def _scans(grounder: Grounder, batch: TrainBatch) -> list[tuple[Tensor, Tensor]]
     return [(cloud.points.to(device), _colors(cloud.points, cloud.colors).to(device)) for cloud in batch.clouds]
 
 
-def _grounding(
+def _answers(
     grounder: Grounder, encoded: EncodedScene, batch: TrainBatch, states: SentenceStates, seed: int
-) -> GroundingLoss:
-    """The published losses of a batch."""
+) -> tuple[HeadOutput, list[SentenceTarget]]:
     device = encoded.origin.device
     repeated = encoded.for_sentences(batch.scene_of_sentence.to(device))
     targets = [
         SentenceTarget(*(part.to(device) for part in (t.centers, t.sizes, t.auxiliary, t.scene))) for t in batch.targets
     ]
     sampling = TrainSampling(seed, [target.scene for target in targets])
-    output = grounder(repeated, states.batch(batch.sentences).to(device), sampling=sampling)
-    return grounding_loss(output, targets, grounder.config)
+    return grounder(repeated, states.batch(batch.sentences).to(device), sampling=sampling), targets
 
 
-def _alignment(
-    grounder: Grounder,
-    encoded: EncodedScene,
-    scans: Sequence[tuple[Tensor, Tensor]],
-    batch: TrainBatch,
-    names: Sequence[str],
-    states: SentenceStates,
-) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class _Words:
     """How little the backbone's features resemble the words for what is there."""
-    if not names:
-        return encoded.origin.new_zeros(())
-    device = encoded.origin.device
-    words = states.batch([name.replace("_", " ") for name in names]).to(device)
-    present = (~words.padding[:, 1:, None]).to(words.states.dtype)
-    projected = (grounder.text_projector(words.states[:, 1:]) * present).sum(1) / present.sum(1)
-    scene = torch.repeat_interleave(torch.tensor([len(points) for points, _ in scans], device=device))
-    points, categories = torch.cat([points for points, _ in scans]), torch.cat(batch.categories).to(device)
-    labels = [
-        voxel_categories(
-            level.grid, points, scene, categories, voxel_size=grounder.config.voxel_size, n_categories=len(names)
-        )
-        for level in encoded.levels
-    ]
-    return alignment_loss(encoded.levels, labels, projected)
+
+    grounder: Grounder
+    encoded: EncodedScene
+    scans: Sequence[tuple[Tensor, Tensor]]
+    batch: TrainBatch
+    states: SentenceStates
+
+    def categories(self, names: Sequence[str]) -> Tensor:
+        phrases = [name.replace("_", " ") for name in names]
+        return self._loss(phrases, self.batch.categories, with_nothing=True)
+
+    def colors(self) -> Tensor:
+        return self._loss([f"a {name} object" for name in PALETTE], self.batch.colors, with_nothing=False)
+
+    def _loss(self, phrases: Sequence[str], labels: Sequence[Tensor], *, with_nothing: bool) -> Tensor:
+        device = self.encoded.origin.device
+        if not phrases:
+            return self.encoded.origin.new_zeros(())
+        words = self.states.batch(phrases).to(device)
+        present = (~words.padding[:, 1:, None]).to(words.states.dtype)
+        projected = (self.grounder.text_projector(words.states[:, 1:]) * present).sum(1) / present.sum(1)
+        scene = torch.repeat_interleave(torch.tensor([len(points) for points, _ in self.scans], device=device))
+        points, of_points = torch.cat([points for points, _ in self.scans]), torch.cat(list(labels)).to(device)
+        size = self.grounder.config.voxel_size
+        of_voxels = [
+            voxel_labels(level.grid, points, scene, of_points, voxel_size=size, n_labels=len(phrases))
+            for level in self.encoded.levels
+        ]
+        return alignment_loss(self.encoded.levels, of_voxels, projected, with_nothing=with_nothing)
 
 
 def _colors(points: Tensor, colors: Tensor | None) -> Tensor:

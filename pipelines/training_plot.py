@@ -17,7 +17,7 @@ def plot_training(folder: Path) -> Path:
     losses, scores = StepLog(folder / "log.jsonl").read(), StepLog(folder / "validation.jsonl").read()
     figure = Figure(figsize=(11, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for part in ("loss", "box", "score", "keep", "completion", "alignment"):
+    for part in ("loss", "box", "score", "keep", "completion", "category_words", "color_words", "object_contrast"):
         having = [record for record in losses if part in record]
         left.plot([r["step"] for r in having], _smooth([r[part] for r in having]), label=part, linewidth=1)
     left.set(xlabel="step", ylabel="loss (mean of 50 steps)", yscale="log")

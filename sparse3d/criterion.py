@@ -41,10 +41,9 @@ class GroundingLoss:
     def total(self) -> Float[Tensor, ""]:
         return self.box + self.score + self.keep + self.completion
 
-    def values(self) -> dict[str, float]:
-        """Numbers for the log."""
-        parts = {name: float(getattr(self, name).detach()) for name in ("box", "score", "keep", "completion")}
-        return {"total": sum(parts.values()), **parts}
+    def parts(self) -> dict[str, Float[Tensor, ""]]:
+        """The four by name."""
+        return {"box": self.box, "score": self.score, "keep": self.keep, "completion": self.completion}
 
 
 def grounding_loss(output: HeadOutput, targets: Sequence[SentenceTarget], config: GrounderConfig) -> GroundingLoss:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 Rgb = tuple[float | int, float | int, float | int]
 
@@ -44,6 +46,20 @@ ANY = tuple(PALETTE)
 METAL: Rgb = (0.55, 0.56, 0.58)
 DARK: Rgb = (0.10, 0.10, 0.11)
 PALE: Rgb = (0.90, 0.90, 0.89)
+
+
+def nearest_names(colors: NDArray[np.floating]) -> NDArray[np.int64]:
+    """For each red, green, blue (n, 3) in 0..1 the place in the palette of the colour whose shades it resembles most.
+
+    Distances in RGB beside twice the deviation from grey, so that hue counts more than brightness.
+    """
+    shades = np.array([shade for shades in PALETTE.values() for shade in shades])
+    owners = np.repeat(np.arange(len(PALETTE)), [len(shades) for shades in PALETTE.values()])
+    return owners[KDTree(_with_hue(shades)).query(_with_hue(colors))[1]]
+
+
+def _with_hue(colors: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.concatenate([colors, 2 * (colors - colors.mean(1, keepdims=True))], 1)
 
 
 def sample_color(name: str, rng: np.random.Generator) -> Rgb:

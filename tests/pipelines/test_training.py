@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from trisparse.data.point_cloud import PointCloud
 from trisparse.data.scene import Scene
-from trisparse.pipelines.training import RECIPES, Recipe, WeightAverage, learning_rate, scenes_of_step
+from trisparse.pipelines.training import RECIPES, Phase, Recipe, WeightAverage, learning_rate, scenes_of_step
 
 
 def test_published_rate_drops_to_a_tenth_twice() -> None:
@@ -19,6 +19,25 @@ def test_cosine_rate_warms_up_and_ends_near_zero() -> None:
     assert learning_rate(recipe, 0) == pytest.approx(0.1)
     assert learning_rate(recipe, 9) == pytest.approx(1.0, abs=1e-3)
     assert learning_rate(recipe, 999) < 1e-5
+
+
+def test_phases_follow_one_another_and_the_rate_warms_up_again_where_the_head_sets_in() -> None:
+    phases = (Phase(until=100, head=False, category_words=1.0), Phase(until=200), Phase(object_contrast=1.0))
+    recipe = Recipe(steps=1000, learning_rate=1.0, schedule="cosine", warmup_steps=10, phases=phases)
+    assert [recipe.phase(step) for step in (0, 99, 100, 199, 200, 999)] == [
+        phases[0],
+        phases[0],
+        phases[1],
+        phases[1],
+        phases[2],
+        phases[2],
+    ]
+    assert recipe.head_start == 100
+    assert learning_rate(recipe, 99) > 0.9
+    assert learning_rate(recipe, 100) < 0.11
+    assert learning_rate(recipe, 110) > 0.9
+    assert Recipe().head_start == 0
+    assert Recipe().phase(64_999) == Phase()
 
 
 def test_every_epoch_sees_every_scene_once_whatever_the_step_size() -> None:

@@ -24,7 +24,7 @@ from trisparse.pipelines.distributed import run_stage_together
 from trisparse.pipelines.runner import Machine
 from trisparse.pipelines.stages import train_grounding
 from trisparse.pipelines.store import Store
-from trisparse.pipelines.training import RECIPES
+from trisparse.pipelines.training import RECIPES, Phase
 from trisparse.sparse3d.config import preset
 from trisparse.sparse3d.text import TokenStates
 
@@ -42,6 +42,13 @@ NETWORK = replace(
     train_target_voxels=60,
     train_keep_scene=80,
     train_keep_target=(30, 60),
+)
+
+
+PHASES = (
+    Phase(until=2, head=False, category_words=0.5),
+    Phase(until=3, category_words=0.5),
+    Phase(category_words=0.25, color_words=0.5, object_contrast=0.5),
 )
 
 
@@ -104,7 +111,7 @@ def train(folder: Path, steps: int, pause: float = 0.0) -> Path:
     root = write_tiny_scenes(folder)
     train_grounding.load_text_encoder = lambda *_, **__: HashedWords()  # type: ignore[assignment]
     recipe = replace(
-        RECIPES["small"], steps=steps, backbone_steps=2, scenes_per_step=2, sentences_per_scene=2, warmup_steps=2
+        RECIPES["small"], steps=steps, phases=PHASES, scenes_per_step=2, sentences_per_scene=2, warmup_steps=2
     )
     stage = train_grounding.TrainGrounding(
         data=root, network=NETWORK, recipe=recipe, validation=root, validate_every=5, checkpoint_every=2

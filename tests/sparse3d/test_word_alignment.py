@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 from trisparse.sparse3d.grid import VoxelGrid
 from trisparse.sparse3d.tensor import SparseTensor
-from trisparse.sparse3d.word_alignment import alignment_loss, voxel_categories
+from trisparse.sparse3d.word_alignment import alignment_loss, voxel_labels
 
 
 def _grid() -> VoxelGrid:
@@ -20,43 +21,55 @@ def test_a_voxel_has_the_category_of_most_of_its_labelled_points() -> None:
     points = torch.tensor([[-0.1, 0.1, 0.1], [0.1, 0, 0], [0.2, 0, 0], [1.9, 1.9, 1.9], [0.5, 0, 0], [3.0, 0, 0]])
     batch = torch.tensor([0, 0, 0, 0, 1, 1])
     categories = torch.tensor([2, 1, 0, 1, -1, 0])
-    labels = voxel_categories(_grid(), points, batch, categories, voxel_size=0.5, n_categories=3)
+    labels = voxel_labels(_grid(), points, batch, categories, voxel_size=0.5, n_labels=3)
     assert labels.tolist() == [2, 1, -1, 0]
 
 
 def test_points_outside_the_grid_and_no_points_label_nothing() -> None:
     far = torch.tensor([[90.0, 0, 0]])
-    labels = voxel_categories(_grid(), far, torch.tensor([0]), torch.tensor([1]), voxel_size=0.5, n_categories=3)
+    labels = voxel_labels(_grid(), far, torch.tensor([0]), torch.tensor([1]), voxel_size=0.5, n_labels=3)
     assert labels.tolist() == [-1] * 4
     empty = torch.zeros(0, dtype=torch.int64)
-    assert (
-        voxel_categories(_grid(), torch.zeros(0, 3), empty, empty, voxel_size=0.5, n_categories=3).tolist() == [-1] * 4
-    )
+    assert voxel_labels(_grid(), torch.zeros(0, 3), empty, empty, voxel_size=0.5, n_labels=3).tolist() == [-1] * 4
 
 
 def test_loss_is_that_of_a_blind_guess_for_empty_features_and_small_for_the_right_word() -> None:
     names = 6 * torch.eye(4, dtype=torch.float64)[:3]
     label = torch.tensor([2, 1, -1, 0])
     blind = SparseTensor(_grid(), torch.zeros(4, 4, dtype=torch.float64))
-    torch.testing.assert_close(alignment_loss([blind], [label], names), torch.tensor(math.log(4), dtype=torch.float64))
+    torch.testing.assert_close(
+        alignment_loss([blind], [label], names, with_nothing=True), torch.tensor(math.log(4), dtype=torch.float64)
+    )
     right = torch.zeros(4, 4, dtype=torch.float64)
     right[[0, 1, 3], [2, 1, 0]] = 5.0
     right[2, :3] = -5.0
-    assert alignment_loss([blind.with_feats(right)], [label], names) < 1e-5
-    assert alignment_loss([blind.with_feats(right)], [label.roll(1)], names) > 2.0
+    assert alignment_loss([blind.with_feats(right)], [label], names, with_nothing=True) < 1e-5
+    assert alignment_loss([blind.with_feats(right)], [label.roll(1)], names, with_nothing=True) > 2.0
 
 
-def test_gradient_is_right_and_a_level_without_voxels_adds_nothing() -> None:
+def test_voxels_without_a_name_do_not_count_unless_nothing_is_a_class() -> None:
+    names = torch.eye(4, dtype=torch.float64)[:3]
+    label = torch.tensor([2, -1, -1, 0])
+    blind = SparseTensor(_grid(), torch.zeros(4, 4, dtype=torch.float64))
+    found = alignment_loss([blind], [label], names, with_nothing=False)
+    torch.testing.assert_close(found, torch.tensor(math.log(3), dtype=torch.float64))
+    other = torch.zeros(4, 4, dtype=torch.float64)
+    other[1:3] = 7.0
+    torch.testing.assert_close(alignment_loss([blind.with_feats(other)], [label], names, with_nothing=False), found)
+    assert float(alignment_loss([blind], [torch.full((4,), -1)], names, with_nothing=False)) == 0
+
+
+@pytest.mark.parametrize("with_nothing", [True, False])
+def test_gradient_is_right_and_a_level_without_voxels_adds_nothing(with_nothing: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     feats = torch.randn(4, 5, generator=generator, dtype=torch.float64, requires_grad=True)
     names = torch.randn(3, 5, generator=generator, dtype=torch.float64, requires_grad=True)
     none = SparseTensor(
         VoxelGrid(torch.empty(0, 4, dtype=torch.int32), (8, 8, 8)), torch.empty(0, 5, dtype=torch.float64)
     )
+    labels = [torch.tensor([2, 1, -1, 0]), torch.empty(0, dtype=torch.int64)]
 
     def loss(f: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
-        return alignment_loss(
-            [SparseTensor(_grid(), f), none], [torch.tensor([2, 1, -1, 0]), torch.empty(0, dtype=torch.int64)], n
-        )
+        return alignment_loss([SparseTensor(_grid(), f), none], labels, n, with_nothing=with_nothing)
 
     assert torch.autograd.gradcheck(loss, (feats, names))
