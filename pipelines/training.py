@@ -95,7 +95,7 @@ RECIPES: dict[str, Recipe] = {
         phases=(
             Phase(until=600, head=False, category_words=0.5),
             Phase(until=2300, category_words=0.5),
-            Phase(category_words=0.25, color_words=0.5, object_contrast=0.5),
+            Phase(category_words=0.25, color_words=1.0, object_contrast=1.0),
         ),
         average_decay=0.998,
     ),
@@ -253,18 +253,20 @@ class _Words:
 
     def categories(self, names: Sequence[str]) -> Tensor:
         phrases = [name.replace("_", " ") for name in names]
-        return self._loss(phrases, self.batch.categories, with_nothing=True)
+        return self._loss(phrases, slice(1, None), self.batch.categories, with_nothing=True)
 
     def colors(self) -> Tensor:
-        return self._loss([f"a {name} object" for name in PALETTE], self.batch.colors, with_nothing=False)
+        phrases = [f"{name} object" for name in PALETTE]
+        return self._loss(phrases, slice(1, 2), self.batch.colors, with_nothing=False)
 
-    def _loss(self, phrases: Sequence[str], labels: Sequence[Tensor], *, with_nothing: bool) -> Tensor:
+    def _loss(self, phrases: Sequence[str], tokens: slice, labels: Sequence[Tensor], *, with_nothing: bool) -> Tensor:
+        """Of all phrases the mean of the given tokens; the first one stands for the whole phrase and is left out."""
         device = self.encoded.origin.device
         if not phrases:
             return self.encoded.origin.new_zeros(())
         words = self.states.batch(phrases).to(device)
-        present = (~words.padding[:, 1:, None]).to(words.states.dtype)
-        projected = (self.grounder.text_projector(words.states[:, 1:]) * present).sum(1) / present.sum(1)
+        present = (~words.padding[:, tokens, None]).to(words.states.dtype)
+        projected = (self.grounder.text_projector(words.states[:, tokens]) * present).sum(1) / present.sum(1)
         scene = torch.repeat_interleave(torch.tensor([len(points) for points, _ in self.scans], device=device))
         points, of_points = torch.cat([points for points, _ in self.scans]), torch.cat(list(labels)).to(device)
         size = self.grounder.config.voxel_size
