@@ -25,10 +25,16 @@ from .grounding_data import SentenceStates, TrainBatch, draw_batch
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of a training in which the same losses count. The published training is one phase without extra losses."""
+    """A stretch of a training in which the same losses count. The published training is one phase without extra losses.
+
+    The optimizer's moments begin anew with each phase: those of a phase with large gradients would choke the next.
+    """
 
     until: int | None = None
     """Step at which the phase ends; None for the last one."""
+    prompts_per_scene: int = 0
+    """Detection prompts beside the sentences: names of one to three categories, all of whose instances are to be found. (The
+    published training lists each scene ten times with a prompt of up to ten categories beside its sentences.)"""
     head: bool = True
     """Ask sentences. Without, only backbone and text projection learn, by the word alignment."""
     category_words: float = 0.0
@@ -49,9 +55,6 @@ class Recipe:
     """Scenes in one step, all processes together."""
     sentences_per_scene: int = 1
     """Sentences about each of them; they share one run of the backbone."""
-    prompts_per_scene: int = 0
-    """Detection prompts beside them: names of one to three categories, all of whose instances are to be found. (The published
-    training lists each scene ten times with a prompt of up to ten categories beside its sentences.)"""
     learning_rate: float = 5e-4
     weight_decay: float = 5e-4
     schedule: Literal["milestones", "cosine"] = "milestones"
@@ -72,30 +75,28 @@ class Recipe:
         """The phase that a step belongs to."""
         return next(phase for phase in self.phases if phase.until is None or step < phase.until)
 
-    @property
-    def head_start(self) -> int:
-        """The first step at which sentences are asked."""
-        asleep = [phase.until for phase in self.phases if not phase.head and phase.until is not None]
-        return max(asleep, default=0)
+    def phase_start(self, step: int) -> int:
+        """The first step of that phase."""
+        return max((phase.until for phase in self.phases if phase.until is not None and phase.until <= step), default=0)
 
 
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=4000,
+        steps=4300,
         scenes_per_step=4,
         sentences_per_scene=6,
-        prompts_per_scene=2,
         learning_rate=1.2e-3,
         weight_decay=1e-2,
         schedule="cosine",
-        warmup_steps=100,
+        warmup_steps=50,
         gradient_clip=1.0,
         box_jitter=False,
         phases=(
             Phase(until=600, head=False, category_words=0.5),
-            Phase(until=2300, category_words=0.5),
-            Phase(category_words=0.25, color_words=1.0, object_contrast=1.0),
+            Phase(until=2300, prompts_per_scene=2, category_words=0.5),
+            Phase(until=2600, head=False, category_words=0.5, color_words=0.5),
+            Phase(category_words=0.25, color_words=0.25, object_contrast=0.5),
         ),
         average_decay=0.998,
     ),
@@ -104,10 +105,9 @@ RECIPES: dict[str, Recipe] = {
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Rate of one step: milestones or half a cosine, with a linear warm-up at the start and where the head sets in."""
+    """Rate of one step: milestones or half a cosine, with a linear warm-up at the start of each phase."""
     done = step / recipe.steps
-    since = step - recipe.head_start if step >= recipe.head_start else step
-    rate = recipe.learning_rate * min(1.0, (since + 1) / max(recipe.warmup_steps, 1))
+    rate = recipe.learning_rate * min(1.0, (step - recipe.phase_start(step) + 1) / max(recipe.warmup_steps, 1))
     if recipe.schedule == "cosine":
         return rate * 0.5 * (1 + math.cos(math.pi * done))
     return rate * 0.1 ** sum(done >= milestone for milestone in recipe.milestones)
@@ -143,10 +143,13 @@ class TrainState:
     @classmethod
     def start(cls, grounder: Grounder, recipe: Recipe) -> TrainState:
         """Before the first step."""
-        optimizer = torch.optim.AdamW(
-            grounder.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, foreach=True
-        )
-        return cls(grounder, optimizer, WeightAverage(grounder, recipe.average_decay))
+        return cls(grounder, _optimizer(grounder, recipe), WeightAverage(grounder, recipe.average_decay))
+
+
+def _optimizer(grounder: Grounder, recipe: Recipe) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        grounder.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, foreach=True
+    )
 
 
 def scenes_of_step(scenes: Sequence[Scene], recipe: Recipe, step: int) -> list[Scene]:
@@ -173,6 +176,9 @@ def train_step(
         Losses, gradient norm and seconds, for the log.
     """
     started = time.perf_counter()
+    phase = recipe.phase(state.step)
+    if state.step and state.step == recipe.phase_start(state.step):
+        state.optimizer = _optimizer(state.grounder, recipe)
     own = scenes_of_step(scenes, recipe, state.step)[group.rank :: group.size]
     rng = numpy_rng(recipe.seed, "step", state.step, group.rank)
     batch = draw_batch(
@@ -180,14 +186,13 @@ def train_step(
         rng,
         names=names,
         sentences_per_scene=recipe.sentences_per_scene,
-        prompts_per_scene=recipe.prompts_per_scene,
+        prompts_per_scene=phase.prompts_per_scene,
         box_jitter=recipe.box_jitter,
     )
     for parameters in state.optimizer.param_groups:
         parameters["lr"] = learning_rate(recipe, state.step)
     state.optimizer.zero_grad(set_to_none=True)
     state.grounder.train()
-    phase = recipe.phase(state.step)
     seed = derive_seed(recipe.seed, "sample", state.step, group.rank) >> 24
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(recipe.seed, "dropout", state.step, group.rank))

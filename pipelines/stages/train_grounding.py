@@ -81,7 +81,7 @@ class TrainGrounding(AbstractStage):
                 seconds = values.pop("seconds")
                 log.append(int(values.pop("step")), **{name: round(v, 6) for name, v in values.items()})
                 last = state.step == self.recipe.steps
-                head_learns = state.step > self.recipe.head_start
+                head_learns = self.recipe.phase(state.step - 1).head
                 if held_back and head_learns and (state.step % self.validate_every == 0 or last):
                     validation_log.append(state.step, **self._validate(state, held_back, states))
                 if state.step % self.checkpoint_every == 0 or last:

@@ -21,7 +21,7 @@ def test_cosine_rate_warms_up_and_ends_near_zero() -> None:
     assert learning_rate(recipe, 999) < 1e-5
 
 
-def test_phases_follow_one_another_and_the_rate_warms_up_again_where_the_head_sets_in() -> None:
+def test_phases_follow_one_another_and_the_rate_warms_up_in_each() -> None:
     phases = (Phase(until=100, head=False, category_words=1.0), Phase(until=200), Phase(object_contrast=1.0))
     recipe = Recipe(steps=1000, learning_rate=1.0, schedule="cosine", warmup_steps=10, phases=phases)
     assert [recipe.phase(step) for step in (0, 99, 100, 199, 200, 999)] == [
@@ -32,11 +32,11 @@ def test_phases_follow_one_another_and_the_rate_warms_up_again_where_the_head_se
         phases[2],
         phases[2],
     ]
-    assert recipe.head_start == 100
+    assert [recipe.phase_start(step) for step in (0, 99, 100, 199, 200, 999)] == [0, 0, 100, 100, 200, 200]
     assert learning_rate(recipe, 99) > 0.9
     assert learning_rate(recipe, 100) < 0.11
     assert learning_rate(recipe, 110) > 0.9
-    assert Recipe().head_start == 0
+    assert Recipe().phase_start(64_999) == 0
     assert Recipe().phase(64_999) == Phase()
 
 
