@@ -128,6 +128,7 @@ def draw_batch(
     names: Sequence[str] = (),
     sentences_per_scene: int,
     prompts_per_scene: int = 0,
+    color_prompts_per_scene: int = 0,
     box_jitter: bool,
 ) -> TrainBatch:
     """Augment scenes and draw sentences about them.
@@ -141,6 +142,7 @@ def draw_batch(
         names: Names of the categories, see :func:`category_names`; objects of others count as none.
         sentences_per_scene: At most; fewer where a scene has fewer.
         prompts_per_scene: Detection prompts beside them.
+        color_prompts_per_scene: Prompts that name a colour and perhaps a category.
         box_jitter: Multiply the six numbers of each target box by 0.95 to 1.05, as the published recipe does.
     """
     clouds, categories, colors, index, sentences, targets = [], [], [], [], [], []
@@ -149,7 +151,7 @@ def draw_batch(
         cloud = augment(scene.cloud, rng, mirror_and_turn=not is_view_dependent(referrals[0].sentence))
         clouds.append(cloud)
         categories.append(_point_categories(cloud, scene, names))
-        colors.append(_object_colors(cloud))
+        colors.append(_object_colors(scene.cloud))
         ids = torch.tensor([item.object_id for item in scene.objects])
         boxes = instance_boxes(cloud, ids)
         row_of = {int(object_id): row for row, object_id in enumerate(ids)}
@@ -157,6 +159,7 @@ def draw_batch(
             (r.sentence, [row_of[r.target_id]], [row_of[a] for a in r.anchor_ids[:1] if a in row_of]) for r in referrals
         ]
         drawn += [(*_draw_prompt(scene, rng), []) for _ in range(prompts_per_scene)]
+        drawn += [(*_draw_color_prompt(scene, colors[-1], rng), []) for _ in range(color_prompts_per_scene)]
         for sentence, rows, anchors in drawn:
             jitter = torch.ones(2, len(rows), 3)
             if box_jitter:
@@ -206,6 +209,27 @@ def _draw_prompt(scene: Scene, rng: Generator) -> tuple[str, list[int]]:
     chosen = [categories[i] for i in rng.permutation(len(categories))[: int(rng.integers(1, 4))]]
     rows = [row for row, item in enumerate(scene.objects) if item.category in chosen]
     return " . ".join(chosen).replace("_", " "), rows
+
+
+def _draw_color_prompt(scene: Scene, colors: Int64[Tensor, "n"], rng: Generator) -> tuple[str, list[int]]:
+    """The colour of an object, alone or with its category, and the rows of all objects that fit."""
+    assert scene.cloud.instances is not None
+    known = scene.cloud.instances >= 0
+    of_instance = torch.full(
+        (max([-1, int(scene.cloud.instances.max()), *(o.object_id for o in scene.objects)]) + 1,), -1
+    )
+    of_instance[scene.cloud.instances[known]] = colors[known]
+    names, color_of = list(PALETTE), [int(of_instance[item.object_id]) for item in scene.objects]
+    seen = [row for row, color in enumerate(color_of) if color >= 0]
+    if not seen:
+        return _draw_prompt(scene, rng)
+    shown = seen[int(rng.integers(len(seen)))]
+    category = scene.objects[shown].category
+    any_category = rng.random() < 0.3
+    rows = [
+        r for r in seen if color_of[r] == color_of[shown] and (any_category or scene.objects[r].category == category)
+    ]
+    return f"{names[color_of[shown]]} {'object' if any_category else category}".replace("_", " "), rows
 
 
 def _draw_referrals(referrals: Sequence[Referral], rng: Generator, count: int) -> list[Referral]:

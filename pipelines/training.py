@@ -37,6 +37,10 @@ class Phase:
     published training lists each scene ten times with a prompt of up to ten categories beside its sentences.)"""
     head: bool = True
     """Ask sentences. Without, only backbone and text projection learn, by the word alignment."""
+    color_prompts_per_scene: int = 0
+    """Prompts that name a colour, or a colour and a category ("black chair"); all objects that fit are to be found (ours)."""
+    rate: float = 1.0
+    """Multiplies the learning rate."""
     category_words: float = 0.0
     """Weight of the loss by which backbone features resemble the words for what is there (ours)."""
     color_words: float = 0.0
@@ -83,7 +87,7 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=4300,
+        steps=4000,
         scenes_per_step=4,
         sentences_per_scene=6,
         learning_rate=1.2e-3,
@@ -96,7 +100,7 @@ RECIPES: dict[str, Recipe] = {
             Phase(until=600, head=False, category_words=0.5),
             Phase(until=2300, prompts_per_scene=2, category_words=0.5),
             Phase(until=2600, head=False, category_words=0.5, color_words=0.5),
-            Phase(category_words=0.25, color_words=0.25, object_contrast=0.5),
+            Phase(rate=2.5, color_prompts_per_scene=4, category_words=0.25, color_words=0.25, object_contrast=0.5),
         ),
         average_decay=0.998,
     ),
@@ -107,7 +111,8 @@ RECIPES: dict[str, Recipe] = {
 def learning_rate(recipe: Recipe, step: int) -> float:
     """Rate of one step: milestones or half a cosine, with a linear warm-up at the start of each phase."""
     done = step / recipe.steps
-    rate = recipe.learning_rate * min(1.0, (step - recipe.phase_start(step) + 1) / max(recipe.warmup_steps, 1))
+    warm = min(1.0, (step - recipe.phase_start(step) + 1) / max(recipe.warmup_steps, 1))
+    rate = recipe.learning_rate * recipe.phase(step).rate * warm
     if recipe.schedule == "cosine":
         return rate * 0.5 * (1 + math.cos(math.pi * done))
     return rate * 0.1 ** sum(done >= milestone for milestone in recipe.milestones)
@@ -187,6 +192,7 @@ def train_step(
         names=names,
         sentences_per_scene=recipe.sentences_per_scene,
         prompts_per_scene=phase.prompts_per_scene,
+        color_prompts_per_scene=phase.color_prompts_per_scene,
         box_jitter=recipe.box_jitter,
     )
     for parameters in state.optimizer.param_groups:

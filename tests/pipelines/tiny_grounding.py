@@ -48,7 +48,7 @@ NETWORK = replace(
 PHASES = (
     Phase(until=2, head=False, category_words=0.5),
     Phase(until=3, category_words=0.5),
-    Phase(category_words=0.25, color_words=0.5, object_contrast=0.5),
+    Phase(category_words=0.25, color_words=0.5, object_contrast=0.5, color_prompts_per_scene=2),
 )
 
 
