@@ -87,7 +87,7 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "tsp3d": Recipe(),
     "small": Recipe(
-        steps=4000,
+        steps=3600,
         scenes_per_step=4,
         sentences_per_scene=6,
         learning_rate=1.2e-3,
@@ -97,10 +97,15 @@ RECIPES: dict[str, Recipe] = {
         gradient_clip=1.0,
         box_jitter=False,
         phases=(
-            Phase(until=600, head=False, category_words=0.5),
-            Phase(until=2300, prompts_per_scene=2, category_words=0.5),
-            Phase(until=2600, head=False, category_words=0.5, color_words=0.5),
-            Phase(rate=2.5, color_prompts_per_scene=4, category_words=0.25, color_words=0.25, object_contrast=0.5),
+            Phase(until=700, rate=3.3, head=False, category_words=0.5, color_words=0.5),
+            Phase(
+                rate=1.7,
+                prompts_per_scene=1,
+                color_prompts_per_scene=3,
+                category_words=0.25,
+                color_words=0.5,
+                object_contrast=1.0,
+            ),
         ),
         average_decay=0.998,
     ),

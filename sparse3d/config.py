@@ -26,12 +26,18 @@ class GrounderConfig:
     stage_blocks: tuple[int, ...] = (3, 4, 6, 3)
     """Residual blocks of each backbone stage; each stage halves the resolution, the last three feed the head."""
     stage_channels: tuple[int, ...] = (64, 128, 128, 128)
+    shortcut_size: int = 1
+    """Taps an axis of the convolutions beside the residual path where the resolution changes. The published 1 reads only the
+    voxel that lies exactly at the coarse voxel's corner, often none; 2 reads all eight in it."""
     width: int = 128
     """Channels of the head; those of the last three stages must equal it."""
     heads: int = 8
     """Attention heads."""
     fusion_layers: int = 2
     """Layers of each text-voxel transformer."""
+    aligned_attention: bool = False
+    """Begin with voxels and words that attend to what resembles them: the query and key projections of the attention between
+    the two start as the identity instead of at random. Changes nothing but the initial weights."""
     dropout: float = 0.1
     text_encoder: str = "roberta"
     """Name of the frozen text encoder: "roberta" or "minilm"."""
@@ -129,13 +135,17 @@ PRESETS: dict[str, GrounderConfig] = {
         stem_pool=False,
         stage_blocks=(2, 2, 2, 2),
         stage_channels=(32, 64, 64, 64),
+        shortcut_size=2,
         width=64,
         heads=4,
+        aligned_attention=True,
         dropout=0.0,
         text_encoder="minilm",
         text_width=384,
         text_rules="free",
         center_input=True,
+        color_scale=20.0,
+        color_mean=(9.0, 9.0, 9.0),
         completion_cap=1000,
         upsample_occupied_only=True,
         train_scene_voxels=320,

@@ -94,6 +94,12 @@ class Attention(nn.MultiheadAttention):
         mixed = F.scaled_dot_product_attention(q, k, v, mask, self.dropout if self.training else 0.0)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))
 
+    @torch.no_grad()
+    def align(self) -> None:
+        """Let queries attend to the keys that resemble them."""
+        unit = torch.eye(self.embed_dim)
+        self.in_proj_weight[: 2 * self.embed_dim] = torch.cat([unit, unit])
+
     def _split(self, x: Float[Tensor, "b l c"]) -> Float[Tensor, "b h l d"]:
         return x.unflatten(2, (self.num_heads, self.head_dim)).transpose(1, 2)
 
@@ -112,7 +118,7 @@ class _SelfAttention(nn.Module):
         return self.norm1(x + self.dropout(self.self_attn.attend(q, q, x, padding)))
 
 
-class _CrossAttention(nn.Module):
+class CrossAttention(nn.Module):
     """Both directions at once: each side reads the other as it was before the step. "lv": text reads voxels."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
@@ -154,7 +160,7 @@ class _FusionLayer(nn.Module):
         super().__init__()
         self.self_attention_lang = _SelfAttention(width, heads, dropout)
         self.self_attention_visual = _SelfAttention(width, heads, dropout)
-        self.cross_layer = _CrossAttention(width, heads, dropout)
+        self.cross_layer = CrossAttention(width, heads, dropout)
 
     def forward(
         self,

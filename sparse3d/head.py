@@ -14,7 +14,7 @@ from ..core.errors import InvalidInput
 from .assign import keep_target
 from .completion import append_missing
 from .config import GrounderConfig
-from .fusion import PositionEmbedding, Ragged, TextVoxelTransformer
+from .fusion import CrossAttention, PositionEmbedding, Ragged, TextVoxelTransformer
 from .grid import VoxelGrid
 from .layers import SparseBatchNorm, SparseConv, SparseConvTranspose
 from .ops import generated, interpolate, lookup, prune
@@ -123,6 +123,11 @@ class GroundingHead(nn.Module):
         self.fuse = _Fuse(width)
         if config.prior_probability is not None:
             self._set_prior(config.prior_probability)
+        if config.aligned_attention:
+            for module in self.modules():
+                if isinstance(module, CrossAttention):
+                    module.cross_lv.align()
+                    module.cross_vl.align()
 
     def _set_prior(self, probability: float) -> None:
         for bias in (self.cls_conv.bias, self.com_cls.bias):

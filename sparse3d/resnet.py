@@ -16,9 +16,9 @@ def relu(x: SparseTensor) -> SparseTensor:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3x3 convolutions and a short cut, which is a strided 1x1x1 convolution where the resolution changes."""
+    """Two 3x3x3 convolutions and a short cut, which is a strided convolution where the resolution changes."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int, shortcut_size: int = 1) -> None:
         super().__init__()
         self.conv1 = SparseConv(in_channels, out_channels, 3, stride=stride)
         self.norm1 = SparseBatchNorm(out_channels)
@@ -27,7 +27,7 @@ class ResidualBlock(nn.Module):
         self.downsample = None
         if stride != 1 or in_channels != out_channels:
             self.downsample = nn.Sequential(
-                SparseConv(in_channels, out_channels, 1, stride=stride), SparseBatchNorm(out_channels)
+                SparseConv(in_channels, out_channels, shortcut_size, stride=stride), SparseBatchNorm(out_channels)
             )
 
     def forward(self, x: SparseTensor) -> SparseTensor:
@@ -47,7 +47,10 @@ class SparseResNet(nn.Module):
         self.n_stages = len(config.stage_blocks)
         channels = config.stem_channels
         for number, (blocks, width) in enumerate(zip(config.stage_blocks, config.stage_channels, strict=True), 1):
-            stage = [ResidualBlock(channels if b == 0 else width, width, 2 if b == 0 else 1) for b in range(blocks)]
+            stage = [
+                ResidualBlock(channels, width, 2, config.shortcut_size) if b == 0 else ResidualBlock(width, width, 1)
+                for b in range(blocks)
+            ]
             self.add_module(f"layer{number}", nn.Sequential(*stage))
             channels = width
 
