@@ -38,6 +38,16 @@ def test_attention_without_any_key_is_finite_and_passes_finite_gradients() -> No
     torch.testing.assert_close(out[1], attention.out_proj.bias.expand(3, 8))
 
 
+def test_aligned_attention_reads_the_key_that_resembles_the_query() -> None:
+    torch.manual_seed(0)
+    attention = Attention(16, 1, 0.0)
+    attention.align()
+    keys = torch.eye(16)[None] * 20
+    found = attention.attend(keys[:, [3, 11]], keys, keys, None)
+    value = torch.nn.functional.linear(keys[:, [3, 11]], attention.in_proj_weight[32:], attention.in_proj_bias[32:])
+    torch.testing.assert_close(found, attention.out_proj(value))
+
+
 def test_scenes_of_a_batch_do_not_see_one_another() -> None:
     torch.manual_seed(1)
     net = TextVoxelTransformer(16, 2, 2, 0.0).double().eval()

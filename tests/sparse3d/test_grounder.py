@@ -12,7 +12,9 @@ from trisparse.sparse3d.config import GrounderConfig, preset
 from trisparse.sparse3d.criterion import SentenceTarget, grounding_loss
 from trisparse.sparse3d.grounder import EncodedScene, Grounder
 from trisparse.sparse3d.head import TrainSampling
+from trisparse.sparse3d.resnet import ResidualBlock
 from trisparse.sparse3d.text import TokenStates
+from trisparse.sparse3d.voxelize import voxelize
 
 TINY = replace(
     preset("small"),
@@ -184,6 +186,17 @@ def test_up_sampling_makes_only_voxels_that_the_scan_has_unless_it_is_generative
         assert len(made) >= len(scene.levels[1].grid), "every voxel of the level lies under a kept one"
     assert share[True] == 1.0
     assert share[False] < 0.9
+
+
+def test_short_cuts_of_two_taps_read_every_voxel_of_a_coarse_one() -> None:
+    points = torch.tensor([[0.03, 0.03, 0.03]]).double()
+    for size, reads in ((1, False), (2, True)):
+        block = ResidualBlock(1, 1, 2, size).double().eval()
+        assert block.downsample is not None
+        torch.nn.init.ones_(block.downsample[0].kernel)
+        x = voxelize(points, torch.ones(1, 1).double(), voxel_size=0.02).tensor
+        assert x.grid.coords[0, 1:].tolist() == [1, 1, 1], "not at the corner of the voxel of twice the size"
+        assert bool(block.downsample[0](x).feats.any()) == reads
 
 
 def test_settings_survive_json() -> None:
