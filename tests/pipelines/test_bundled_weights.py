@@ -1,0 +1,33 @@
+"""The weights that come with the package: small enough, what their card says, and better than chance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trisparse.core.errors import MissingPart
+from trisparse.pipelines.grounding import find_weights
+from trisparse.pipelines.rooms_evaluation import evaluate_rooms
+from trisparse.sparse3d.checkpoint import load_grounder_network
+from trisparse.sparse3d.config import preset
+from trisparse.sparse3d.minilm import find_model
+
+
+def test_the_weights_are_at_most_8_mb_and_of_the_preset() -> None:
+    file = find_weights("small")
+    assert file.stat().st_size <= 8_000_000
+    assert load_grounder_network(file).config == preset("small"), "retrain, or keep the preset"
+    assert file.with_suffix(".md").is_file(), "every file of weights has a model card beside it"
+
+
+@pytest.mark.long
+def test_the_weights_find_more_than_a_random_object_of_the_category(tmp_path: Path) -> None:
+    try:
+        find_model()
+    except MissingPart as error:
+        pytest.skip(str(error))
+    rows, _ = evaluate_rooms("small", data=tmp_path, rooms=2, progress=False)
+    several = next(row for row in rows if row.name == "multiple")
+    assert several.count > 20
+    assert several.accuracy[0].value > several.random_of_category[0].value + 0.1
+    assert several.accuracy[0].value > several.shuffled[0].value + 0.1
