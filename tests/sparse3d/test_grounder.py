@@ -12,6 +12,7 @@ from trisparse.sparse3d.config import GrounderConfig, preset
 from trisparse.sparse3d.criterion import SentenceTarget, grounding_loss
 from trisparse.sparse3d.grounder import EncodedScene, Grounder
 from trisparse.sparse3d.head import TrainSampling
+from trisparse.sparse3d.layers import SparseConv
 from trisparse.sparse3d.resnet import ResidualBlock
 from trisparse.sparse3d.text import TokenStates
 from trisparse.sparse3d.voxelize import voxelize
@@ -193,10 +194,12 @@ def test_short_cuts_of_two_taps_read_every_voxel_of_a_coarse_one() -> None:
     for size, reads in ((1, False), (2, True)):
         block = ResidualBlock(1, 1, 2, size).double().eval()
         assert block.downsample is not None
-        torch.nn.init.ones_(block.downsample[0].kernel)
+        shortcut = block.downsample[0]
+        assert isinstance(shortcut, SparseConv)
+        torch.nn.init.ones_(shortcut.kernel)
         x = voxelize(points, torch.ones(1, 1).double(), voxel_size=0.02).tensor
         assert x.grid.coords[0, 1:].tolist() == [1, 1, 1], "not at the corner of the voxel of twice the size"
-        assert bool(block.downsample[0](x).feats.any()) == reads
+        assert bool(shortcut(x).feats.any()) == reads
 
 
 def test_settings_survive_json() -> None:
