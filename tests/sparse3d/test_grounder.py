@@ -10,6 +10,7 @@ from torch import Tensor
 from trisparse.core.errors import InvalidInput
 from trisparse.sparse3d.config import GrounderConfig, preset
 from trisparse.sparse3d.criterion import SentenceTarget, grounding_loss
+from trisparse.sparse3d.fusion import CrossAttention
 from trisparse.sparse3d.grounder import EncodedScene, Grounder
 from trisparse.sparse3d.head import TrainSampling
 from trisparse.sparse3d.layers import SparseConv
@@ -187,6 +188,16 @@ def test_up_sampling_makes_only_voxels_that_the_scan_has_unless_it_is_generative
         assert len(made) >= len(scene.levels[1].grid), "every voxel of the level lies under a kept one"
     assert share[True] == 1.0
     assert share[False] < 0.9
+
+
+def test_attention_between_voxels_and_words_starts_aligned_only_where_asked() -> None:
+    for aligned in (False, True):
+        grounder = _grounder(replace(TINY, aligned_attention=aligned))
+        between = [m for m in grounder.modules() if isinstance(m, CrossAttention)]
+        assert len(between) == 3 * TINY.fusion_layers
+        unit = torch.eye(TINY.width).double().repeat(2, 1)
+        for attention in (part for m in between for part in (m.cross_lv, m.cross_vl)):
+            assert torch.equal(attention.in_proj_weight[: 2 * TINY.width], unit) == aligned
 
 
 def test_short_cuts_of_two_taps_read_every_voxel_of_a_coarse_one() -> None:
