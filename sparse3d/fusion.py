@@ -96,7 +96,7 @@ class Attention(nn.MultiheadAttention):
 
     @torch.no_grad()
     def align(self) -> None:
-        """Let queries attend to the keys that resemble them."""
+        """Start with queries that attend to the keys that resemble them: both projections become the identity, in place."""
         unit = torch.eye(self.embed_dim)
         self.in_proj_weight[: 2 * self.embed_dim] = torch.cat([unit, unit])
 
