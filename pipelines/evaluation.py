@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from ..core.random import numpy_rng
 from ..data.boxes import iou_axis_aligned
 from ..data.referral import Referral
-from ..data.scene import Scene
-from ..sparse3d.grounder import Grounder
+from ..data.scene import Scene, SceneObject
+from ..sparse3d.grounder import Candidates, Grounder
 from ..sparse3d.metrics import Rate, clustered_mean
+from ..sparse3d.text import TokenStates
 from .grounding_data import SentenceStates
+from .part_times import PartClock
 
 THRESHOLDS = (0.25, 0.5)
 """IoU that a box must exceed to count."""
@@ -43,6 +45,12 @@ class SentenceResult:
     center: tuple[float, ...]
     size: tuple[float, ...]
     fell_back: bool
+    target_id: int = -1
+    true_center: tuple[float, ...] = ()
+    true_size: tuple[float, ...] = ()
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    """Time by part: "backbone" (voxels and backbone; once for all the scene's sentences), "text" (this sentence's share of the
+    scene's) and "head" (this sentence alone)."""
 
     def hit(self, threshold: float) -> float:
         """1 where the box passes an IoU threshold, else 0."""
@@ -61,16 +69,13 @@ def evaluate_scene(grounder: Grounder, states: SentenceStates, scene: Scene, *, 
     referrals = scene.referrals
     if not referrals:
         return []
-    colors = torch.full_like(scene.cloud.points, 0.5) if scene.cloud.colors is None else scene.cloud.colors
-    with torch.no_grad():
-        encoded = grounder.encode_scene(scene.cloud.points.float(), colors.float())
-    answers = grounder.answer(encoded, states.batch([referral.sentence for referral in referrals]))
+    answers, times = _ask(grounder, states, scene)
     other = _other_target(referrals, seed, scene.scene_id)
     results = []
     for number, (referral, answer) in enumerate(zip(referrals, answers, strict=True)):
-        swapped = answers[other[number]]
-        own = torch.tensor([item.category == referral.category for item in scene.objects])
-        passes = _passes(scene, referral)
+        swapped, target = answers[other[number]], scene.object(referral.target_id)
+        own = torch.tensor([item.category == target.category for item in scene.objects])
+        passes = _passes(scene, target)
         results.append(
             SentenceResult(
                 scene_id=scene.scene_id,
@@ -78,17 +83,42 @@ def evaluate_scene(grounder: Grounder, states: SentenceStates, scene: Scene, *, 
                 category=referral.category,
                 tags=referral.tags,
                 distractors=int(own.sum()) - 1,
-                iou=_iou(scene, referral, answer.centers, answer.sizes),
-                shuffled_iou=_iou(scene, referral, swapped.centers, swapped.sizes),
+                iou=_iou(target, answer),
+                shuffled_iou=_iou(target, swapped),
                 score=float(answer.scores[0]),
                 random_object=tuple(passes.double().mean(1).tolist()),
                 random_of_category=tuple(passes[:, own].double().mean(1).tolist()),
                 center=tuple(answer.centers[0].tolist()),
                 size=tuple(answer.sizes[0].tolist()),
                 fell_back=answer.fell_back,
+                target_id=referral.target_id,
+                true_center=target.center,
+                true_size=target.size,
+                milliseconds={name: round(value, 3) for name, value in times[number].items()},
             )
         )
     return results
+
+
+def _ask(
+    grounder: Grounder, states: SentenceStates, scene: Scene
+) -> tuple[list[Candidates], list[Mapping[str, float]]]:
+    """The answer to each sentence of a scene, and its milliseconds by part."""
+    device = next((value.device for value in grounder.parameters()), torch.device("cpu"))
+    colors = torch.full_like(scene.cloud.points, 0.5) if scene.cloud.colors is None else scene.cloud.colors
+    points, colors = scene.cloud.points.float().to(device), colors.float().to(device)
+    clock, answers, times = PartClock(device), [], []
+    with torch.no_grad(), clock.part("backbone"):
+        encoded = grounder.encode_scene(points, colors)
+    with clock.part("text"):
+        text = states.batch([referral.sentence for referral in scene.referrals]).to(device)
+    clock.milliseconds["text"] /= len(scene.referrals)
+    for row in range(len(scene.referrals)):
+        head = PartClock(device)
+        with head.part("head"):
+            answers += grounder.answer(encoded, TokenStates(text.states[[row]], text.padding[[row]]))
+        times.append(clock.milliseconds | head.milliseconds)
+    return answers, times
 
 
 def _other_target(referrals: Sequence[Referral], seed: int, scene_id: str) -> list[int]:
@@ -100,15 +130,15 @@ def _other_target(referrals: Sequence[Referral], seed: int, scene_id: str) -> li
     return other
 
 
-def _iou(scene: Scene, referral: Referral, centers: Float[Tensor, "k 3"], sizes: Float[Tensor, "k 3"]) -> float:
-    target = scene.object(referral.target_id)
+def _iou(target: SceneObject, answer: Candidates) -> float:
     center, size = torch.tensor([target.center]).double(), torch.tensor([target.size]).double()
-    return float(iou_axis_aligned(centers[:1].double(), sizes[:1].double(), center, size)[0])
+    found = (answer.centers[:1].double().cpu(), answer.sizes[:1].double().cpu())
+    return float(iou_axis_aligned(*found, center, size)[0])
 
 
-def _passes(scene: Scene, referral: Referral) -> Bool[Tensor, "t m"]:
+def _passes(scene: Scene, target: SceneObject) -> Bool[Tensor, "t m"]:
     """For each threshold, which objects of the scene would count as the answer."""
-    target, boxes = scene.object(referral.target_id), scene.boxes
+    boxes = scene.boxes
     n = len(boxes)
     center, size = torch.tensor(target.center).double().expand(n, 3), torch.tensor(target.size).double().expand(n, 3)
     iou = iou_axis_aligned(boxes.centers, boxes.sizes, center, size)
@@ -129,20 +159,38 @@ class ReportRow:
     """Accuracy minus that of a random object of the category, sentence by sentence."""
 
 
-def report(results: Sequence[SentenceResult]) -> list[ReportRow]:
-    """Rates for all sentences, by unique / multiple / number of distractors, and by tag (relations, held-out parts)."""
-    groups: list[tuple[str, Callable[[SentenceResult], bool]]] = [
+Group = tuple[str, Callable[[SentenceResult], bool]]
+"""A line's name and which sentences belong to it."""
+
+
+def report(results: Sequence[SentenceResult], groups: Sequence[Group] | None = None) -> list[ReportRow]:
+    """Rates for groups of sentences; groups that none belongs to are left out.
+
+    Args:
+        results: Of any number of scenes.
+        groups: By default all sentences, by unique / multiple / number of distractors, and by tag (relations, held-out parts).
+    """
+    chosen = _groups(results) if groups is None else groups
+    rows = [_row(name, [result for result in results if belongs(result)]) for name, belongs in chosen]
+    return [row for row in rows if row.count]
+
+
+def other_tags(results: Sequence[SentenceResult], skipped: tuple[str, ...] = ()) -> list[Group]:
+    """A group for each tag, sorted, without those that start with some words or say what the distractors say."""
+    never = ("unique", "multiple", "template:", "distractors-")
+    counts = Counter(tag for result in results for tag in result.tags)
+    tags = [tag for tag in sorted(counts) if not tag.startswith((*never, *skipped))]
+    return [(tag, lambda r, tag=tag: tag in r.tags) for tag in tags]
+
+
+def _groups(results: Sequence[SentenceResult]) -> list[Group]:
+    groups: list[Group] = [
         ("all", lambda r: True),
         ("unique", lambda r: r.distractors == 0),
         ("multiple", lambda r: r.distractors > 0),
         ("two or more distractors", lambda r: r.distractors > 1),
     ]
-    counts = Counter(tag for result in results for tag in result.tags)
-    skipped = ("unique", "multiple", "template:", "distractors-")
-    tags = [tag for tag in sorted(counts) if not tag.startswith(skipped)]
-    groups.extend((tag, lambda r, tag=tag: tag in r.tags) for tag in tags)
-    rows = [_row(name, [result for result in results if belongs(result)]) for name, belongs in groups]
-    return [row for row in rows if row.count]
+    return [*groups, *other_tags(results)]
 
 
 def _row(name: str, results: list[SentenceResult]) -> ReportRow:

@@ -1,6 +1,7 @@
 """The report of an evaluation, on results made by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,22 @@ def test_states_are_computed_once_and_survive_a_file(tmp_path: Path) -> None:
     assert len(encoder.read) == 2
     assert torch.equal(before.states, after.states)
     assert torch.equal(before.padding, after.padding)
+
+
+def test_a_result_says_what_was_asked_and_how_long_each_part_took() -> None:
+    scene = _scene()
+    result = evaluate_scene(_Pointer(scene), _Words({"first chair": 1, "second chair": 1, "bed": 2}), scene)[0]
+    assert (result.target_id, result.true_center, result.true_size) == (0, (0.0, 0.0, 0.5), (1.0, 1.0, 1.0))
+    assert result.center == (2.0, 0.0, 0.5)
+    assert set(result.milliseconds) == {"backbone", "text", "head"}
+    assert all(value >= 0 for value in result.milliseconds.values())
+
+
+def test_objects_alike_are_those_that_the_scan_calls_alike() -> None:
+    """ScanRefer's names can differ from the scan's."""
+    scene = _scene()
+    renamed = replace(scene, referrals=tuple(replace(r, category="seat") for r in scene.referrals))
+    words = _Words({"first chair": 0, "second chair": 1, "bed": 2})
+    results = evaluate_scene(_Pointer(scene), words, renamed)
+    assert [r.distractors for r in results] == [1, 1, 0]
+    assert results[0].random_of_category == (0.5, 0.5)
