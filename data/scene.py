@@ -21,6 +21,8 @@ class SceneObject:
     category: str
     center: tuple[float, float, float]
     size: tuple[float, float, float]
+    color: str | None = None
+    """Name of its colour, where the data set tells (generated rooms do)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -151,7 +151,7 @@ def draw_batch(
         cloud = augment(scene.cloud, rng, mirror_and_turn=not is_view_dependent(referrals[0].sentence))
         clouds.append(cloud)
         categories.append(_point_categories(cloud, scene, names))
-        colors.append(_object_colors(scene.cloud))
+        colors.append(_object_colors(scene))
         ids = torch.tensor([item.object_id for item in scene.objects])
         boxes = instance_boxes(cloud, ids)
         row_of = {int(object_id): row for row, object_id in enumerate(ids)}
@@ -190,8 +190,9 @@ def _point_categories(cloud: PointCloud, scene: Scene, names: Sequence[str]) -> 
     return of_instance[torch.where(inside, cloud.instances, len(of_instance) - 1)]
 
 
-def _object_colors(cloud: PointCloud) -> Int64[Tensor, "n"]:
-    """The colour name that most points of an object have, for each of its points."""
+def _object_colors(scene: Scene) -> Int64[Tensor, "n"]:
+    """For each point the colour name of its object: the one that is told, else the one that most of its points have."""
+    cloud = scene.cloud
     names = torch.full((len(cloud.points),), -1)
     if cloud.instances is None or cloud.colors is None:
         return names
@@ -199,7 +200,11 @@ def _object_colors(cloud: PointCloud) -> Int64[Tensor, "n"]:
     instances, n = cloud.instances[known], len(PALETTE)
     own = torch.from_numpy(nearest_names(cloud.colors[known].numpy()))
     votes = torch.bincount(instances * n + own, minlength=n * (int(instances.max()) + 1 if len(instances) else 0))
-    names[known] = votes.view(-1, n).argmax(1)[instances]
+    of_instance = votes.view(-1, n).argmax(1)
+    for item in scene.objects:
+        if item.color in PALETTE and item.object_id < len(of_instance):
+            of_instance[item.object_id] = list(PALETTE).index(item.color)
+    names[known] = of_instance[instances]
     return names
 
 

@@ -127,7 +127,8 @@ def write_scannet_scene(scans: str | PathLike[str], scene: Scene) -> Path:
     """Write a scene in ScanNet's raw layout.
 
     Each object becomes one segment (its box is not written: readers take it from the points), the points of no object one
-    more; the axis alignment is the identity. Each file is written atomically, the aggregation last.
+    more; the axis alignment is the identity. An object's colour name is an entry "color" beside its label, which others
+    ignore. Each file is written atomically, the aggregation last.
 
     Args:
         scans: The folder of scenes; the scene's own is made in it.
@@ -156,6 +157,7 @@ def write_scannet_scene(scans: str | PathLike[str], scene: Scene) -> Path:
             "objectId": o.object_id,
             "segments": [segment_of[o.object_id]] if segment_of[o.object_id] in present else [],
             "label": o.category,
+            **({} if o.color is None else {"color": o.color}),
         }
         for number, o in enumerate(scene.objects)
     ]
@@ -266,6 +268,8 @@ class _Group:
     object_id: int
     label: str
     vertices: np.ndarray
+    color: str | None
+    """Ours only: the name of the object's colour."""
     """Sorted."""
 
 
@@ -297,7 +301,10 @@ def _group(path: Path, where: str, record: object, members: dict[int, np.ndarray
             path, where, f"its segment {unknown[0]!r:.40} is not among the mesh's {len(members)} segments"
         )
     vertices = np.unique(np.concatenate([np.empty(0, np.int64), *(members[s] for s in segments)]))
-    return _Group(entry(path, where, record, "objectId", int), entry(path, where, record, "label", str), vertices)
+    color = entry(path, where, record, "color", str) if isinstance(record, dict) and "color" in record else None
+    return _Group(
+        entry(path, where, record, "objectId", int), entry(path, where, record, "label", str), vertices, color
+    )
 
 
 # The subsample
@@ -342,7 +349,7 @@ def _objects(
             continue
         low, high = points[rows].min(0), points[rows].max(0)
         center, size = ((low + high) / 2).tolist(), (high - low).tolist()
-        found.append(SceneObject(group.object_id, group.label, tuple(center), tuple(size)))
+        found.append(SceneObject(group.object_id, group.label, tuple(center), tuple(size), group.color))
     return found, tuple(duplicates), tuple(lost)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from . import ordering
 from . import relations as rel
 from .relations import Claim, Thing
 
@@ -13,6 +14,7 @@ _OneAnchor = Callable[[Thing, Sequence[Thing], Thing], bool]
 _WITH_ONE_ANCHOR: dict[str, _OneAnchor] = {
     "nearest": rel.is_nearest,
     "farthest": rel.is_farthest,
+    "second nearest": ordering.is_second_nearest,
     "next to": rel.is_next_to,
     "on": rel.is_on,
     "under": rel.is_under,
@@ -60,9 +62,14 @@ def claims_about(target: Thing, things: Sequence[Thing], width: float, depth: fl
 def _by_attribute(target: Thing, rivals: Sequence[Thing], things: Sequence[Thing]) -> Iterator[Claim]:
     if target.color is not None and len(rel.may_be_meant(things, target.category, target.color)) == 1:
         yield Claim(target.object_id, "color", (), target.color)
+    for word in target.words:
+        if len(rel.may_be_meant(things, target.category, word=word)) == 1:
+            yield Claim(target.object_id, "word", word=word)
     for word in rel.SIZES:
         if rel.is_extreme(target, rivals, word):
             yield Claim(target.object_id, word)
+    if target.category in ("table", "coffee table") and ordering.is_surrounded(target, rivals, things):
+        yield Claim(target.object_id, "surrounded", number=ordering.seats_around(target, things))
 
 
 def _by_relation(
@@ -81,12 +88,19 @@ def _by_relation(
             yield from (
                 Claim(own, s, ids, color) for s in ("left", "right") if rel.is_beside(target, rivals, anchor, s)
             )
+            yield from (
+                Claim(own, s, ids, color) for s in ("front", "behind") if rel.is_along_front(target, rivals, anchor, s)
+            )
         if anchor.category == "door" and len(rivals) > 1:
             yield from (
                 Claim(own, s, ids, color)
                 for s in ("leftmost", "rightmost")
                 if rel.is_outermost(target, rivals, anchor, s)
             )
+            for side in ("left", "right") if len(rivals) > 2 else ():
+                rank = ordering.rank_from_side(target, rivals, anchor, side)
+                if 1 < rank <= min(3, len(rivals) - 1):
+                    yield Claim(own, f"from {side}", ids, color, number=rank)
     for i, a in enumerate(anchors):
         for b in anchors[i + 1 :]:
             rivals = [t for t in group if t is not a and t is not b]

@@ -80,7 +80,7 @@ def generate_described_room(seed: int, config: RoomConfig = RoomConfig()) -> Des
         torch.from_numpy(scan.colors.astype(np.float32)),
         torch.from_numpy(instances),
     )
-    objects = tuple(SceneObject(t.object_id, t.category, t.center, t.size) for t in things)
+    objects = tuple(SceneObject(t.object_id, t.category, t.center, t.size, t.color) for t in things)
     scene = Scene(scene_id, cloud, objects, referrals)
     return DescribedRoom(scene, tuple(things), tuple(s.claim for s in sayings), room.width, room.depth)
 
@@ -113,6 +113,7 @@ def _things(room: Room, scan: RoomScan) -> tuple[list[Thing], np.ndarray]:
                 support,
                 item.wall,
                 item.is_held_out,
+                tuple(getattr(item, "words", ())),
             )
         )
     return things, number[scan.items + 1]

@@ -32,6 +32,8 @@ class Thing:
     support: int | None
     wall: str | None
     is_held_out: bool
+    words: tuple[str, ...] = ()
+    """Adjectives that are true of its style ("office", "round")."""
 
     @property
     def center(self) -> Vec:
@@ -48,8 +50,9 @@ class Thing:
 class Claim:
     """The meaning of a sentence: the one object that a noun, perhaps a colour, and a relation single out.
 
-    ``relation`` is "plain" (the noun and colour suffice), "color", "largest", "smallest", "tallest", "shortest", "nearest",
-    "farthest", "next to", "between", "on", "under", "above", "below", "left", "right", "leftmost", "rightmost", "corner" or
+    ``relation`` is "plain" (the noun and colour suffice), "color", "word" (an adjective of style decides), "largest",
+    "smallest", "tallest", "shortest", "nearest", "farthest", "second nearest", "next to", "between", "on", "under", "above",
+    "below", "left", "right", "front", "behind", "leftmost", "rightmost", "from left", "from right", "surrounded", "corner" or
     "middle". ``color`` narrows the noun.
     """
 
@@ -57,6 +60,10 @@ class Claim:
     relation: str
     anchors: tuple[int, ...] = ()
     color: str | None = None
+    word: str | None = None
+    """The adjective of "word"."""
+    number: int = 0
+    """The rank of "from left" and "from right" (2: second), the chairs of "surrounded"."""
 
 
 _MEANS = {
@@ -70,16 +77,23 @@ _MEANS = {
 """Which categories a person may mean by a noun, where more than one."""
 FRONTED = ("couch", "armchair", "bed", "desk", "bookshelf", "cabinet", "dresser", "refrigerator", "toilet")
 SIZES = ("largest", "smallest", "tallest", "shortest")
-ATTRIBUTES = ("color", *SIZES)
+ATTRIBUTES = ("color", "word", *SIZES)
 
 
-def may_be_meant(things: Sequence[Thing], category: str, color: str | None = None) -> list[Thing]:
-    """All things that a noun, perhaps with a colour, could mean."""
+def may_be_meant(
+    things: Sequence[Thing], category: str, color: str | None = None, word: str | None = None
+) -> list[Thing]:
+    """All things that a noun, perhaps with a colour or an adjective of style, could mean.
+
+    A thing of another category that the noun may mean counts whatever its style, whose words are not compared.
+    """
     nouns = _MEANS.get(category, (category,))
     found = [t for t in things if t.category in nouns]
-    if color is None:
-        return found
-    return [t for t in found if t.color is not None and may_be_confused(t.color, color)]
+    if color is not None:
+        found = [t for t in found if t.color is not None and may_be_confused(t.color, color)]
+    if word is not None:
+        found = [t for t in found if t.category != category or word in t.words]
+    return found
 
 
 def gap(a: Thing, b: Thing) -> float:
@@ -222,6 +236,17 @@ def is_beside(target: Thing, rivals: Sequence[Thing], anchor: Thing, side: str) 
         return False
     rest = [(seen_from_front(t, anchor)[0], gap(t, anchor)) for t in rivals if t is not target]
     return not any(sign * r > -0.1 and g < 2.0 for r, g in rest)
+
+
+def is_along_front(target: Thing, rivals: Sequence[Thing], anchor: Thing, side: str) -> bool:
+    """In front of or behind an anchor that has a front; no rival is on that side and near."""
+    sign = -1.0 if side == "front" else 1.0
+    right, away = seen_from_front(target, anchor)
+    half = abs(math.sin(anchor.yaw)) * anchor.size[0] / 2 + abs(math.cos(anchor.yaw)) * anchor.size[1] / 2
+    if sign * away < half or abs(right) > 0.6 or gap(target, anchor) > 1.0:
+        return False
+    rest = [(seen_from_front(t, anchor)[1], gap(t, anchor)) for t in rivals if t is not target]
+    return not any(sign * a > -0.1 and g < 2.0 for a, g in rest)
 
 
 def is_outermost(target: Thing, rivals: Sequence[Thing], door: Thing, side: str) -> bool:

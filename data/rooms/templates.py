@@ -12,7 +12,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "couch": ("couch", "sofa"),
     "trash can": ("trash can", "garbage can", "bin", "waste basket"),
     "refrigerator": ("refrigerator", "fridge"),
-    "bookshelf": ("bookshelf", "bookcase", "book shelf"),
+    "bookshelf": ("bookshelf", "bookcase"),
     "nightstand": ("nightstand", "bedside table"),
     "monitor": ("monitor", "computer screen", "screen", "computer monitor"),
     "plant": ("plant", "potted plant"),
