@@ -18,18 +18,22 @@ from ...core.errors import InvalidInput
 from ...data.readers.scannet import write_scannet_scene
 from ...data.readers.scanrefer import read_scanrefer, write_scanrefer
 from ...data.rooms.generate import RoomConfig, generate_room, scene_id_of
+from ..rooms_layouts import write_referit3d_layout
 
 
 @dataclass(frozen=True)
 class Rooms:
     """Generate furnished rooms, scanned as a depth camera would, with sentences, in the layout of ScanNet and ScanRefer.
 
+    The same sentences go into tables in the layout of ReferIt3D, as far as NR3D and SR3D have such sentences.
+
     Room k of seed S is the room of seed S + k, called scene<S + k>_00 (at least four digits). Rooms that are there already are
     kept, so a stopped command goes on where it was. Same seed, same bytes, for any number of workers.
     """
 
     out: tyro.conf.Positional[Path]
-    """Folder to write: scans/<scene id>/ and ScanRefer/ScanRefer_filtered_<train or val>.json."""
+    """Folder to write: scans/<scene id>/, ScanRefer/ScanRefer_filtered_<train or val>.json, ReferIt3D/nr3d.csv and sr3d.csv,
+    and the lists of scenes in meta_data/."""
     count: int = 10
     """Number of rooms."""
     seed: int = 0
@@ -65,11 +69,14 @@ class Rooms:
         target.parent.mkdir(exist_ok=True)
         write_scanrefer(target, referrals)
         (target.parent / f"{name}.txt").write_text("".join(f"{scene_id_of(s)}\n" for s in seeds))
+        tables = write_referit3d_layout(self.out)
         report = {"folder": str(self.out), "rooms": self.count, "new": len(missing), "sentences": len(referrals)}
+        report |= tables
         if self.json:
             print(json_format.dumps(report))
         else:
             print(f"{self.count} rooms ({len(missing)} new), {len(referrals)} sentences: {self.out}")
+            print(f"of the sentences of all its rooms {tables['nr3d']} are in nr3d.csv, {tables['sr3d']} in sr3d.csv")
 
 
 def write_room(out: Path, seed: int, config: RoomConfig) -> int:
