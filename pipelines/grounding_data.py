@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ..core.errors import MissingPart
 from ..core.files import write_bytes
 from ..data.augment import augment, instance_boxes, is_view_dependent
 from ..data.point_cloud import PointCloud
-from ..data.readers.scannet import read_scannet_scene
+from ..data.readers.scannet import LabelRow, read_label_table, read_scannet_scene
 from ..data.readers.scanrefer import read_scanrefer
 from ..data.referral import Referral
 from ..data.rooms.colors import PALETTE, nearest_names
@@ -28,10 +28,14 @@ from ..sparse3d.criterion import SentenceTarget
 from ..sparse3d.text import TextEncoder, TokenStates, prepare_sentence
 from ..sparse3d.text_normalize import Rules
 from ..sparse3d.vocabulary import ObjectVocabulary
+from .datasets import LABELS, META
 
 
 def load_scenes(root: Path, split: str, *, progress: bool = True) -> tuple[Scene, ...]:
     """Scenes in ScanNet's layout with their ScanRefer sentences.
+
+    Where ScanNet's label table lies in ``meta_data``, objects have its cleaned names, so that prompts and words for categories
+    mean all instances, however the annotators spelled them.
 
     Args:
         root: Holds ``scans/<scene>/`` and ``ScanRefer/ScanRefer_filtered_<split>.json``.
@@ -48,11 +52,22 @@ def load_scenes(root: Path, split: str, *, progress: bool = True) -> tuple[Scene
         by_scene[referral.scene_id].append(referral)
     if not by_scene:
         raise MissingPart(f"{root}: no sentence of split {split!r}; training needs some")
+    table = root / META / LABELS
+    labels = read_label_table(table) if table.is_file() else {}
     scenes = [
-        with_known_targets(read_scannet_scene(root / "scans" / scene_id), by_scene[scene_id])
+        with_known_targets(
+            with_cleaned_names(read_scannet_scene(root / "scans" / scene_id), labels), by_scene[scene_id]
+        )
         for scene_id in track(sorted(by_scene), "reading scenes", disable=not progress)
     ]
     return tuple(scene for scene in scenes if scene.referrals)
+
+
+def with_cleaned_names(scene: Scene, labels: Mapping[str, LabelRow]) -> Scene:
+    """The scene with its objects' raw categories replaced by those of ScanNet's label table, where it has them."""
+    names = {raw: row.category for raw, row in labels.items() if row.category}
+    objects = tuple(replace(item, category=names.get(item.category, item.category)) for item in scene.objects)
+    return replace(scene, objects=objects)
 
 
 def with_known_targets(scene: Scene, referrals: Iterable[Referral]) -> Scene:
@@ -128,27 +143,33 @@ def draw_batch(
     names: Sequence[str] = (),
     sentences_per_scene: int,
     prompts_per_scene: int = 0,
+    prompt_share: float = 0.0,
+    names_per_prompt: int = 3,
     color_prompts_per_scene: int = 0,
     box_jitter: bool,
 ) -> TrainBatch:
     """Augment scenes and draw sentences about them.
 
     Sentences of one scene either all depend on the view or none does, because only then may the scene be mirrored and
-    turned.
+    turned. A scene without sentences gets a detection prompt.
 
     Args:
         scenes: The scenes of this step.
         rng: Where the randomness comes from.
         names: Names of the categories, see :func:`category_names`; objects of others count as none.
         sentences_per_scene: At most; fewer where a scene has fewer.
-        prompts_per_scene: Detection prompts beside them.
+        prompts_per_scene: Detection prompts beside them: names of categories, all of whose instances are meant.
+        prompt_share: Chance that a scene gets one detection prompt instead of sentences.
+        names_per_prompt: Categories in a prompt, at most.
         color_prompts_per_scene: Prompts that name a colour and perhaps a category.
         box_jitter: Multiply the six numbers of each target box by 0.95 to 1.05, as the published recipe does.
     """
     clouds, categories, colors, index, sentences, targets = [], [], [], [], [], []
     for number, scene in enumerate(scenes):
-        referrals = _draw_referrals(scene.referrals, rng, sentences_per_scene)
-        cloud = augment(scene.cloud, rng, mirror_and_turn=not is_view_dependent(referrals[0].sentence))
+        prompted = not scene.referrals or (prompt_share > 0 and rng.random() < prompt_share)
+        referrals = [] if prompted else _draw_referrals(scene.referrals, rng, sentences_per_scene)
+        depends = bool(referrals) and is_view_dependent(referrals[0].sentence)
+        cloud = augment(scene.cloud, rng, mirror_and_turn=not depends)
         clouds.append(cloud)
         categories.append(_point_categories(cloud, scene, names))
         colors.append(_object_colors(scene))
@@ -158,7 +179,7 @@ def draw_batch(
         drawn = [
             (r.sentence, [row_of[r.target_id]], [row_of[a] for a in r.anchor_ids[:1] if a in row_of]) for r in referrals
         ]
-        drawn += [(*_draw_prompt(scene, rng), []) for _ in range(prompts_per_scene)]
+        drawn += [(*_draw_prompt(scene, rng, names_per_prompt), []) for _ in range(prompts_per_scene + prompted)]
         drawn += [(*_draw_color_prompt(scene, colors[-1], rng), []) for _ in range(color_prompts_per_scene)]
         for sentence, rows, anchors in drawn:
             jitter = torch.ones(2, len(rows), 3)
@@ -208,10 +229,10 @@ def _object_colors(scene: Scene) -> Int64[Tensor, "n"]:
     return names
 
 
-def _draw_prompt(scene: Scene, rng: Generator) -> tuple[str, list[int]]:
-    """Names of one to three of the scene's categories, and the rows of all their instances."""
+def _draw_prompt(scene: Scene, rng: Generator, most: int) -> tuple[str, list[int]]:
+    """Names of one to ``most`` of the scene's categories in any order, and the rows of all their instances."""
     categories = sorted({item.category for item in scene.objects})
-    chosen = [categories[i] for i in rng.permutation(len(categories))[: int(rng.integers(1, 4))]]
+    chosen = [categories[i] for i in rng.permutation(len(categories))[: int(rng.integers(1, most + 1))]]
     rows = [row for row, item in enumerate(scene.objects) if item.category in chosen]
     return " . ".join(chosen).replace("_", " "), rows
 
@@ -227,7 +248,7 @@ def _draw_color_prompt(scene: Scene, colors: Int64[Tensor, "n"], rng: Generator)
     names, color_of = list(PALETTE), [int(of_instance[item.object_id]) for item in scene.objects]
     seen = [row for row, color in enumerate(color_of) if color >= 0]
     if not seen:
-        return _draw_prompt(scene, rng)
+        return _draw_prompt(scene, rng, 3)
     shown = seen[int(rng.integers(len(seen)))]
     category = scene.objects[shown].category
     any_category = rng.random() < 0.3

@@ -33,8 +33,12 @@ class Phase:
     until: int | None = None
     """Step at which the phase ends; None for the last one."""
     prompts_per_scene: int = 0
-    """Detection prompts beside the sentences: names of one to three categories, all of whose instances are to be found. (The
-    published training lists each scene ten times with a prompt of up to ten categories beside its sentences.)"""
+    """Detection prompts beside the sentences: names of some categories, all of whose instances are to be found."""
+    prompt_share: float = 0.0
+    """Chance that a scene is asked by one such prompt instead of sentences. (The published training lists each of 1,201 scenes
+    ten times with a prompt among its 36,665 sentences: a quarter.)"""
+    names_per_prompt: int = 3
+    """Categories in a prompt, at most; 10 as published."""
     head: bool = True
     """Ask sentences. Without, only backbone and text projection learn, by the word alignment."""
     color_prompts_per_scene: int = 0
@@ -85,7 +89,7 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "tsp3d": Recipe(),
+    "tsp3d": Recipe(phases=(Phase(prompt_share=0.25, names_per_prompt=10),)),
     "small": Recipe(
         steps=3600,
         scenes_per_step=4,
@@ -197,6 +201,8 @@ def train_step(
         names=names,
         sentences_per_scene=recipe.sentences_per_scene,
         prompts_per_scene=phase.prompts_per_scene,
+        prompt_share=phase.prompt_share,
+        names_per_prompt=phase.names_per_prompt,
         color_prompts_per_scene=phase.color_prompts_per_scene,
         box_jitter=recipe.box_jitter,
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
 from trisparse.data.point_cloud import PointCloud
 from trisparse.data.referral import Referral
 from trisparse.data.scene import Scene, SceneObject
-from trisparse.pipelines.grounding_data import TrainBatch, category_names, draw_batch
+from trisparse.pipelines.grounding_data import TrainBatch, category_names, draw_batch, load_scenes
 
 COLORS = {"red": (0.7, 0.1, 0.1), "blue": (0.15, 0.3, 0.68), "white": (0.9, 0.9, 0.9)}
 OBJECTS = (("chair", "red"), ("chair", "blue"), ("trash_can", "red"), ("bed", "white"))
@@ -87,3 +89,48 @@ def test_objects_without_points_or_colours_are_asked_by_category_alone() -> None
     grey = replace(scene, cloud=PointCloud(scene.cloud.points, None, scene.cloud.instances))
     prompts, _ = _prompts(_batch(grey, color_prompts_per_scene=10))
     assert not any(color in prompt for prompt in prompts for color in COLORS)
+
+
+def test_a_prompt_names_up_to_as_many_categories_as_asked_in_any_order() -> None:
+    prompts, _ = _prompts(_batch(_scene(), prompts_per_scene=200, names_per_prompt=10))
+    named = [prompt.split(" . ") for prompt in prompts]
+    assert {len(names) for names in named} == {1, 2, 3}, "the scene has three categories"
+    assert {names[0] for names in named if len(names) == 3} == {"bed", "chair", "trash can"}
+    assert all(len(set(names)) == len(names) for names in named)
+    prompts, _ = _prompts(_batch(_scene(), prompts_per_scene=50, names_per_prompt=1))
+    assert set(prompts) == {"bed", "chair", "trash can"}
+
+
+def test_a_share_of_scenes_is_asked_by_a_prompt_instead_of_sentences() -> None:
+    scene, rng = _scene(), np.random.default_rng(0)
+    said = {referral.sentence for referral in scene.referrals}
+    batch = draw_batch(
+        [scene] * 400, rng, sentences_per_scene=1, prompt_share=0.25, names_per_prompt=10, box_jitter=False
+    )
+    assert len(batch.sentences) == 400
+    prompts = [sentence for sentence in batch.sentences if sentence not in said]
+    assert 70 <= len(prompts) <= 130
+    assert batch.scene_of_sentence.tolist() == list(range(400))
+    for sentence, target in zip(batch.sentences, batch.targets, strict=True):
+        assert len(target.centers) == (1 if sentence in said else sum(_named(sentence, c) for c, _ in OBJECTS))
+
+
+def _named(prompt: str, category: str) -> bool:
+    return category.replace("_", " ") in prompt.split(" . ")
+
+
+def test_a_scene_without_sentences_is_asked_by_a_prompt() -> None:
+    batch = _batch(replace(_scene(), referrals=()))
+    assert len(batch.sentences) == 1
+    assert set(batch.sentences[0].split(" . ")) <= {"bed", "chair", "trash can"}
+
+
+def test_the_label_table_gives_instances_of_one_class_one_name(tmp_path: Path, tiny: ModuleType) -> None:
+    root = tiny.write_tiny_scenes(tmp_path)
+    assert {item.category for scene in load_scenes(root, "train", progress=False) for item in scene.objects} == {"box"}
+    table = root / "meta_data" / "scannetv2-labels.combined.tsv"
+    table.parent.mkdir()
+    table.write_text("id\traw_category\tcategory\tcount\tnyu40id\tnyu40class\n7\tbox\tcardboard box\t1\t29\tbox\n")
+    scenes = load_scenes(root, "train", progress=False)
+    assert {item.category for scene in scenes for item in scene.objects} == {"cardboard box"}
+    assert all(len(scene.referrals) == 3 for scene in scenes)
