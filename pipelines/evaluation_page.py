@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from ..core.files import write_text
+from ..core.files import write_bytes
 from ..data.boxes import Boxes3D
 from ..data.scene import Scene
 from ..sparse3d.metrics import Rate
@@ -109,7 +109,7 @@ def write_page(
             scene = scene_of(wanted[number].scene_id)
         figures[number] = _figure(wanted[number], scene)
     cut = len(examples.best)
-    write_text(path, _document(page, figures[:cut], figures[cut:]))
+    write_bytes(path, _document(page, figures[:cut], figures[cut:]).encode(errors="replace"))
     return path
 
 

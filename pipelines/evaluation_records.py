@@ -102,7 +102,9 @@ def _parse(path: Path, number: int, line: str) -> tuple[SentenceResult, int]:
         count = record.pop(_OF_SCENE)
         if not isinstance(count, int) or not record.keys() <= _NAMES:
             raise ValueError(f"found {_OF_SCENE} {count!r:.20} and the keys {sorted(record)}")
-        values = {name: tuple(value) if name in _LISTS else value for name, value in record.items()}
+        if not all(isinstance(record[name], (int, float)) for name in ("iou", "shuffled_iou", "score")):
+            raise ValueError("iou, shuffled_iou and score must be numbers")
+        values: dict[str, Any] = {n: tuple(value) if n in _LISTS else value for n, value in record.items()}
         return SentenceResult(**values), count
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"no result of an evaluation: {error!r:.160}"
