@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ..core.errors import InvalidInput, ShapeMismatch
 from .config import GrounderConfig
-from .grid import VoxelGrid
 from .head import GroundingHead, HeadOutput, TrainSampling
 from .resnet import SparseResNet
+from .shared import SharedTensor
 from .suppression import suppress_overlaps
 from .tensor import SparseTensor
 from .text import TokenStates
@@ -28,13 +28,22 @@ class EncodedScene:
     """Fine, target and scene level."""
     origin: Float[Tensor, "b 3"]
     """What was taken off the points' coordinates (m); answers get it back."""
+    scene_of: Int64[Tensor, "s"] | None = None
+    """Scene of each sentence; None where sentence b is about scene b."""
 
     def for_sentences(self, scene_of_sentence: Int64[Tensor, "s"]) -> EncodedScene:
-        """The same features once for each sentence, so that sentences make up the batch."""
+        """The same features, read once by each sentence, so that sentences make up the batch."""
         if scene_of_sentence.tolist() == list(range(len(self.origin))):
             return self
-        levels = tuple(_repeat(level, scene_of_sentence) for level in self.levels)
-        return EncodedScene((levels[0], levels[1], levels[2]), self.origin[scene_of_sentence])
+        return EncodedScene(self.levels, self.origin, scene_of_sentence)
+
+    @property
+    def levels_of_sentences(self) -> tuple[SparseTensor, ...] | tuple[SharedTensor, ...]:
+        """The levels with sentences as the batch."""
+        if self.scene_of is None:
+            return self.levels
+        scene_of = self.scene_of
+        return tuple(SharedTensor(level, scene_of) for level in self.levels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +125,7 @@ class Grounder(nn.Module):
             sampling: Given in training only.
         """
         padding: Bool[Tensor, "b l"] | None = text.padding if bool(text.padding.any()) else None
-        return self.head(scene.levels, self.text_projector(text.states), padding, sampling=sampling)
+        return self.head(scene.levels_of_sentences, self.text_projector(text.states), padding, sampling=sampling)
 
     @torch.no_grad()
     def answer(self, scene: EncodedScene, text: TokenStates, *, top_k: int = 1) -> list[Candidates]:
@@ -161,18 +170,3 @@ class Grounder(nn.Module):
 
     def _network_colors(self, colors: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         return colors * self.config.color_scale - colors.new_tensor(self.config.color_mean)
-
-
-def _repeat(level: SparseTensor, scene_of_sentence: Int64[Tensor, "s"]) -> SparseTensor:
-    batch = level.grid.coords[:, 0].long()
-    order = torch.argsort(batch, stable=True)
-    counts = torch.bincount(batch, minlength=int(scene_of_sentence.max()) + 1)
-    starts = counts.cumsum(0) - counts
-    rows, sentence = [], []
-    for number, scene in enumerate(scene_of_sentence.tolist()):
-        own = order[starts[scene] : starts[scene] + counts[scene]]
-        rows.append(own)
-        sentence.append(torch.full_like(own, number))
-    picked = torch.cat(rows)
-    coords = torch.cat([torch.cat(sentence)[:, None].to(torch.int32), level.grid.coords[picked, 1:]], 1)
-    return SparseTensor(VoxelGrid(coords, level.grid.stride), level.feats[picked])

@@ -20,6 +20,7 @@ from .layers import SparseBatchNorm, SparseConv, SparseConvTranspose
 from .ops import generated, interpolate, lookup, prune
 from .pruning import keep_above_threshold, keep_top, sample_by_coordinate
 from .resnet import relu
+from .shared import SharedTensor
 from .tensor import SparseTensor
 
 
@@ -136,7 +137,7 @@ class GroundingHead(nn.Module):
 
     def forward(
         self,
-        levels: Sequence[SparseTensor],
+        levels: Sequence[SparseTensor] | Sequence[SharedTensor],
         text: Float[Tensor, "b l c"],
         text_padding: Bool[Tensor, "b l"] | None,
         *,
@@ -191,7 +192,7 @@ class GroundingHead(nn.Module):
             fell_back=fell_back_scene | fell_back_target,
         )
 
-    def _require_voxels(self, scene: SparseTensor, n_batch: int) -> None:
+    def _require_voxels(self, scene: SparseTensor | SharedTensor, n_batch: int) -> None:
         counts = torch.bincount(_batch(scene), minlength=n_batch)
         if len(counts) > n_batch or bool((counts == 0).any()):
             raise InvalidInput(
@@ -212,10 +213,12 @@ class GroundingHead(nn.Module):
         feats, text = transformer(x.feats, position, Ragged.of(_batch(x), len(text)), text, text_padding)
         return x.with_feats(feats), text
 
-    def _sample(self, x: SparseTensor, count: int, sampling: TrainSampling | None, n_batch: int) -> SparseTensor:
+    def _sample(
+        self, x: SparseTensor | SharedTensor, count: int, sampling: TrainSampling | None, n_batch: int
+    ) -> SparseTensor:
         """Training: a random subset of fixed size; the others are lost."""
         if sampling is None:
-            return x
+            return _whole(x)
         return _keep(x, _random_subset(x, count, sampling, n_batch) | self._in_focus(x.grid, sampling))
 
     def _in_focus(self, grid: VoxelGrid, sampling: TrainSampling) -> Bool[Tensor, "v"]:
@@ -235,7 +238,7 @@ class GroundingHead(nn.Module):
         self,
         x: SparseTensor,
         prune_logits: LevelLogits,
-        backbone: SparseTensor,
+        backbone: SparseTensor | SharedTensor,
         up_block: nn.Module,
         level: int,
         sampling: TrainSampling | None,
@@ -249,9 +252,9 @@ class GroundingHead(nn.Module):
                 prune_logits.logits, _batch(x), threshold=threshold, n_batch=n_batch, fallback=config.fallback_voxels
             )
             x = _keep(x, keep)
-            x = up_block(x, onto=self._children(x.grid, backbone.grid) if config.upsample_occupied_only else None)
+            x = up_block(x, onto=self._children(x.grid, backbone) if config.upsample_occupied_only else None)
         else:
-            children = self._children(x.grid, backbone.grid)
+            children = self._children(x.grid, backbone)
             low, high = config.train_keep_target
             count = config.train_keep_scene if level == 1 else low + sampling.seed % max(high - low, 1)
             scores = _interpolated_keep_score(prune_logits, children)
@@ -260,18 +263,22 @@ class GroundingHead(nn.Module):
             kept_only = config.train_upsample_kept_only
             x = up_block(x, onto=children.select(keep)) if kept_only else _keep(up_block(x), keep)
             fell_back = torch.zeros(n_batch, dtype=torch.bool, device=x.feats.device)
-        return x.with_feats(x.feats + lookup(backbone, x.grid.coords)), fell_back
+        shared = isinstance(backbone, SharedTensor)
+        below = backbone.lookup(x.grid.coords) if shared else lookup(backbone, x.grid.coords)
+        return x.with_feats(x.feats + below), fell_back
 
-    def _children(self, coarse: VoxelGrid, backbone: VoxelGrid) -> VoxelGrid:
+    def _children(self, coarse: VoxelGrid, backbone: SparseTensor | SharedTensor) -> VoxelGrid:
         """The finer voxels that up-sampling may make."""
         children = generated(coarse, 3, 2)
         if not self.config.upsample_occupied_only:
             return children
-        return children.select(backbone.rows_of(children.coords) >= 0)
+        if isinstance(backbone, SharedTensor):
+            return children.select(backbone.contains(children.coords))
+        return children.select(backbone.grid.rows_of(children.coords) >= 0)
 
     def _completion_candidates(
         self,
-        fine: SparseTensor,
+        fine: SparseTensor | SharedTensor,
         candidates: Int[Tensor, "m 4"] | None,
         sampling: TrainSampling | None,
         n_batch: int,
@@ -280,7 +287,7 @@ class GroundingHead(nn.Module):
         if candidates is None:
             if sampling is not None:
                 drawn = self.config.train_completion_voxels or cap
-                return fine if drawn is None else self._sample(fine, drawn, sampling, n_batch)
+                return _whole(fine) if drawn is None else self._sample(fine, drawn, sampling, n_batch)
             return _keep(fine, sample_by_coordinate(fine.grid.coords, count=cap, seed=0, n_batch=n_batch))
         rows = fine.grid.rows_of(candidates)
         if bool((rows < 0).any()):
@@ -291,17 +298,25 @@ class GroundingHead(nn.Module):
         return _keep(fine, keep)
 
 
-def _batch(x: SparseTensor) -> Int64[Tensor, "v"]:
+def _batch(x: SparseTensor | SharedTensor) -> Int64[Tensor, "v"]:
     return x.grid.coords[:, 0].long()
 
 
-def _keep(x: SparseTensor, keep: Bool[Tensor, "v"]) -> SparseTensor:
+def _keep(x: SparseTensor | SharedTensor, keep: Bool[Tensor, "v"]) -> SparseTensor:
+    if isinstance(x, SharedTensor):
+        return x.prune(keep)
     return x if bool(keep.all()) else prune(x, keep)
 
 
-def _random_subset(x: SparseTensor, count: int, sampling: TrainSampling, n_batch: int) -> Bool[Tensor, "v"]:
+def _whole(x: SparseTensor | SharedTensor) -> SparseTensor:
+    return _keep(x, torch.ones(len(x.grid), dtype=torch.bool, device=x.grid.device))
+
+
+def _random_subset(
+    x: SparseTensor | SharedTensor, count: int, sampling: TrainSampling, n_batch: int
+) -> Bool[Tensor, "v"]:
     """A different subset for each sentence, also where several share one scene."""
-    sentence = torch.arange(n_batch, device=x.feats.device) * 7919
+    sentence = torch.arange(n_batch, device=x.grid.device) * 7919
     return sample_by_coordinate(x.grid.coords, count=count, seed=sampling.seed, n_batch=n_batch, sample=sentence)
 
 
