@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -78,6 +78,10 @@ class Recipe:
     average_decay: float = 0.0
     """Decay of the running average of the weights that is evaluated and kept; 0 keeps the weights themselves."""
     seed: int = 0
+
+    def continued(self) -> Recipe:
+        """For a network that has learned before: without the phases that ask no sentences."""
+        return replace(self, phases=tuple(replace(p, until=None) for p in self.phases if p.head)[-1:])
 
     def phase(self, step: int) -> Phase:
         """The phase that a step belongs to."""

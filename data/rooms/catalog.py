@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import fixtures, seating, storage, surfaces
+from . import appliances, fixtures, household, seating, storage, surfaces
 from .colors import FABRIC, WOOD, Rgb
 from .shapes import Shape
 
@@ -56,6 +56,16 @@ KINDS: dict[str, Kind] = {
     "toilet": Kind(fixtures.toilet, fixtures.TOILET_STYLES, ("white",)),
     "sink": Kind(fixtures.sink, fixtures.SINK_STYLES, ("white",)),
     "bathtub": Kind(fixtures.bathtub, fixtures.TUB_STYLES, ("white",)),
+    "counter": Kind(appliances.counter, appliances.COUNTER_STYLES, (*WOOD, "blue", "green")),
+    "washing machine": Kind(appliances.washing_machine, appliances.WASHER_STYLES, ("white", "white", "gray", "black")),
+    "tv": Kind(appliances.tv, appliances.TV_STYLES, ("black", "black", "gray")),
+    "laptop": Kind(appliances.laptop, appliances.LAPTOP_STYLES, ("gray", "black", "white")),
+    "microwave": Kind(appliances.microwave, appliances.MICROWAVE_STYLES, ("white", "black", "gray", "red")),
+    "curtain": Kind(household.curtain, household.CURTAIN_STYLES, FABRIC),
+    "whiteboard": Kind(household.whiteboard, household.WHITEBOARD_STYLES, ("white",)),
+    "ottoman": Kind(household.ottoman, household.OTTOMAN_STYLES, FABRIC),
+    "bench": Kind(household.bench, household.BENCH_STYLES, (*WOOD, "blue", "red", "green")),
+    "suitcase": Kind(household.suitcase, household.SUITCASE_STYLES, _BRIGHT),
 }
 """Furniture by ScanNet category."""
 

@@ -9,7 +9,7 @@ from . import relations as rel
 from .relations import Claim, Thing
 
 MIN_POINTS = 60
-_THIN = ("door", "window", "picture")
+_THIN = ("door", "window", "picture", "whiteboard", "curtain")
 _OneAnchor = Callable[[Thing, Sequence[Thing], Thing], bool]
 _WITH_ONE_ANCHOR: dict[str, _OneAnchor] = {
     "nearest": rel.is_nearest,

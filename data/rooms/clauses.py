@@ -34,7 +34,7 @@ OPENINGS = _pieces(
         "go and get a {t}.",
         "a {t} is wanted.",
         "here we have a {t}.",
-        "the thing is a {t}.",
+        "take a {t}.",
         "this time it's a {t}.",
     ),
     ("my object: a {t}.", "we are talking about a {t}."),
@@ -96,24 +96,29 @@ EXTRAS: dict[str, tuple[Piece, ...]] = {
 
 CLAUSES: dict[str, tuple[Piece, ...]] = {
     "color": _pieces(
-        "is-color", ("is colored {c}", "has a {c} color", "looks {c}", "is the {c} one"), ("comes in {c}",)
+        "is-color", ("is colored {c}", "has a {c} color", "looks {c}", "must be the {c} one"), ("comes in {c}",)
     ),
-    "word": _pieces("is-word", ("is the {w} one", "is of the {w} kind", "looks {w}"), ("could be called {w}",)),
+    "word": _pieces("is-word", ("must be the {w} one", "is of the {w} kind", "looks {w}"), ("could be called {w}",)),
     "size": _pieces(
         "is-size",
-        ("is the {size} of them all", "is the {size} one", "is the {size} {n} here", "must be the {size}"),
+        (
+            "counts as the {size} of them all",
+            "must be the {size} one",
+            "turns out the {size} {n} here",
+            "proves the {size}",
+        ),
         ("has no equal as the {size}",),
     ),
     "nearest": _pieces(
         "is-nearest",
         (
-            "is closest to {a}",
+            "comes closest to {a}",
             "stands nearest to {a}",
             "is closer to {a} than the others",
             "has the shortest distance to {a}",
-            "is the nearest one to {a}",
+            "must be the nearest one to {a}",
             "sits by {a}",
-            "is near {a}",
+            "can be found near {a}",
         ),
         ("keeps the least distance to {a}", "lies at the least distance from {a}"),
     ),
@@ -122,8 +127,8 @@ CLAUSES: dict[str, tuple[Piece, ...]] = {
         (
             "is second closest to {a}",
             "comes second in distance to {a}",
-            "is the second nearest one to {a}",
-            "is the second one when counting from {a}",
+            "must be the second nearest one to {a}",
+            "comes second when counting from {a}",
         ),
         ("is number two if you start at {a}",),
     ),
@@ -133,7 +138,7 @@ CLAUSES: dict[str, tuple[Piece, ...]] = {
             "is farthest from {a}",
             "stands furthest away from {a}",
             "has the longest way to {a}",
-            "is the most distant from {a}",
+            "must be the most distant from {a}",
             "is far from {a}",
         ),
         ("keeps the most distance from {a}",),
@@ -152,46 +157,46 @@ CLAUSES: dict[str, tuple[Piece, ...]] = {
     "between": _pieces(
         "is-between",
         (
-            "stands between {a} and {b}",
+            "has its place between {a} and {b}",
             "is halfway between {a} and {b}",
             "has {a} on one side and {b} on the other",
-            "is in the gap from {a} to {b}",
+            "fills the gap from {a} to {b}",
         ),
         ("is flanked by {a} and {b}",),
     ),
     "on": _pieces(
         "is-on",
-        ("lies on {a}", "is on top of {a}", "stands atop {a}", "has been put on {a}", "rests on {a}"),
+        ("lies on {a}", "was put on top of {a}", "stands atop {a}", "has its place on {a}", "rests on {a}"),
         ("uses {a} as its base",),
     ),
     "under": _pieces(
         "is-under",
-        ("is under {a}", "stands beneath {a}", "is kept below {a}", "has {a} over it"),
+        ("belongs under {a}", "stands beneath {a}", "is kept below {a}", "has {a} over it"),
         ("hides underneath {a}",),
     ),
     "above": _pieces(
         "is-above", ("hangs above {a}", "is up over {a}", "is higher than {a} and over it"), ("looks down on {a}",)
     ),
     "below": _pieces(
-        "is-below", ("is below {a}", "stands beneath {a}", "has {a} hanging above it"), ("has {a} over its top",)
+        "is-below", ("comes below {a}", "stands beneath {a}", "has {a} hanging above it"), ("has {a} over its top",)
     ),
     "beside": _pieces(
         "is-beside",
         (
-            "is {side} of {a} when you face it",
+            "would be {side} of {a} when you face it",
             "stands to the {side} as you look at {a}",
-            "is on the {side} hand of someone facing {a}",
-            "is at the {side} when {a} is in front of you",
+            "lies on the {side} hand of someone facing {a}",
+            "lies to the {side} with {a} before you",
         ),
-        ("is the {side} neighbor of {a}, seen from its front",),
+        ("makes the {side} neighbor of {a}, seen from its front",),
     ),
     "along": _pieces(
         "is-along",
         (
             "stands {side} {a}",
-            "is placed {side} {a}",
+            "was placed {side} {a}",
             "can be seen {side} {a}",
-            "is {side} {a}",
+            "sits {side} {a}",
         ),
         ("has its place {side} {a}",),
     ),
@@ -199,7 +204,7 @@ CLAUSES: dict[str, tuple[Piece, ...]] = {
         "is-outermost",
         (
             "is {side} when you enter by {a}",
-            "is the {side} one if you look in from {a}",
+            "turns out {side} if you look in from {a}",
             "is {side} as seen from {a}",
             "stands {side} for someone in {a}",
         ),
@@ -208,12 +213,12 @@ CLAUSES: dict[str, tuple[Piece, ...]] = {
     "rank": _pieces(
         "is-rank",
         (
-            "is the {k} one counted from the {side} when you enter by {a}",
+            "would be the {k} one counted from the {side} when you enter by {a}",
             "comes {k} from the {side} if you look in from {a}",
             "is {k} from the {side}, seen from {a}",
             "stands {k} from the {side} for someone in {a}",
         ),
-        ("is the {k}, counted from the {side}, as you step in at {a}",),
+        ("makes the {k}, counted from the {side}, as you step in at {a}",),
     ),
     "surrounded": _pieces(
         "is-surrounded",
@@ -227,12 +232,12 @@ CLAUSES: dict[str, tuple[Piece, ...]] = {
     ),
     "corner": _pieces(
         "is-corner",
-        ("is in a corner", "stands where two walls meet", "is set in a corner here", "is tucked into a corner"),
+        ("keeps to a corner", "stands where two walls meet", "is set in a corner here", "is tucked into a corner"),
         ("fills a corner",),
     ),
     "middle": _pieces(
         "is-middle",
-        ("is in the room's middle", "stands in the center", "is away from all walls, in the middle"),
+        ("takes the room's middle", "stands in the center", "is away from all walls, in the middle"),
         ("takes the center of the floor",),
     ),
 }

@@ -1,23 +1,40 @@
-"""The fixed evaluation set ``rooms-eval-v1``: seeds, a configuration, and a hash that its sentences and boxes must have.
+"""The fixed evaluation set ``rooms-eval-v2``: seeds, a configuration, and a hash that its sentences and boxes must have.
 
-Results on it can be compared only while the generator makes the same rooms; :func:`verify_room` and the tests see to that.
+Results on it can be compared only while the generator makes the same rooms; :func:`EvalSet.verify` and the tests see to that.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ...core.errors import CorruptFile, DataError
+from ...core.random import numpy_rng
+from ..referral import Referral
 from ..scene import Scene
-from .generate import RoomConfig, generate_room
+from .generate import RoomConfig, generate_described_room
 from .scanning import ScanConfig
+from .speaker import SayingConfig, Speaker
+from .variants import WORDINGS, absent_sentences, reworded
 
-EVAL_V1 = Path(__file__).with_name("eval-v1.json")
+EVAL_V2 = Path(__file__).with_name("eval-v2.json")
+N_ABSENT = 12
+"""Sentences a room about things that are not there."""
+
+
+@dataclass(frozen=True, eq=False)
+class EvalRoom:
+    """A room of the set: its scene, the same sentences in other words, and sentences that mean nothing in it."""
+
+    scene: Scene
+    wordings: Mapping[str, tuple[Referral, ...]]
+    """By sort, see :data:`~.variants.WORDINGS`."""
+    absent: tuple[tuple[str, str], ...]
+    """Sentence and sort, see :func:`~.variants.absent_sentences`."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +48,24 @@ class EvalSet:
     sha256: str
     room_hashes: tuple[str, ...]
 
-    def rooms(self) -> Iterator[Scene]:
+    def rooms(self) -> Iterator[EvalRoom]:
         """The rooms one by one, each verified (a second or two a room).
 
         Raises:
             DataError: A room differs from the one that was fixed.
         """
         for seed in self.seeds:
-            scene = generate_room(seed, self.config)
-            self.verify_room(seed, scene)
-            yield scene
+            room = generate_eval_room(seed, self.config)
+            self.verify(seed, room)
+            yield room
 
-    def verify_room(self, seed: int, scene: Scene) -> None:
+    def verify(self, seed: int, room: EvalRoom) -> None:
         """Check that a room is the one that was fixed.
 
         Raises:
             DataError: It is not: the generator or a library under it has changed.
         """
-        found, expected = room_hash(scene), self.room_hashes[self.seeds.index(seed)]
+        found, expected = room_hash(room), self.room_hashes[self.seeds.index(seed)]
         if found != expected:
             raise DataError(
                 f"room {seed} of {self.name} has hash {found[:12]}, expected {expected[:12]}: its sentences or boxes are not "
@@ -57,12 +74,28 @@ class EvalSet:
             )
 
 
-def room_hash(scene: Scene) -> str:
+def generate_eval_room(seed: int, config: RoomConfig) -> EvalRoom:
+    """A room with its other wordings and absent sentences, from a seed."""
+    room = generate_described_room(seed, config)
+    wordings = {}
+    for kind in WORDINGS:
+        speaker = Speaker(room.things, {}, numpy_rng(seed, "wording", kind), SayingConfig())
+        wordings[kind] = tuple(reworded(kind, room.scene.referrals, room.claims, speaker))
+    absent = absent_sentences(room.things, numpy_rng(seed, "absent"), N_ABSENT)
+    return EvalRoom(room.scene, wordings, tuple(absent))
+
+
+def room_hash(room: EvalRoom) -> str:
     """SHA-256 over sentences, target ids, categories and boxes in whole millimetres (portable: no raw floats)."""
+    scene = room.scene
     objects = [[o.object_id, o.category, *(round(1000 * v) for v in (*o.center, *o.size))] for o in scene.objects]
-    sayings = [[r.sentence, r.target_id, r.category] for r in scene.referrals]
-    text = json.dumps([scene.scene_id, objects, sayings], separators=(",", ":"))
+    said = [_said(scene.referrals), {kind: _said(referrals) for kind, referrals in room.wordings.items()}, room.absent]
+    text = json.dumps([scene.scene_id, objects, said], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _said(referrals: Sequence[Referral]) -> list[list[Any]]:
+    return [[r.sentence, r.target_id, r.category] for r in referrals]
 
 
 def combined_hash(room_hashes: tuple[str, ...]) -> str:
@@ -70,13 +103,13 @@ def combined_hash(room_hashes: tuple[str, ...]) -> str:
     return hashlib.sha256("".join(room_hashes).encode()).hexdigest()
 
 
-def load_eval_v1() -> EvalSet:
-    """The specification of ``rooms-eval-v1``, which comes with the package.
+def load_eval_v2() -> EvalSet:
+    """The specification of ``rooms-eval-v2``, which comes with the package.
 
     Raises:
         CorruptFile: The file contradicts itself.
     """
-    raw: dict[str, Any] = json.loads(EVAL_V1.read_text())
+    raw: dict[str, Any] = json.loads(EVAL_V2.read_text())
     config = dict(raw["config"])
     scan = ScanConfig(**{f.name: config["scan"][f.name] for f in fields(ScanConfig)})
     spec = EvalSet(
@@ -89,19 +122,19 @@ def load_eval_v1() -> EvalSet:
     )
     if len(spec.seeds) != len(spec.room_hashes) or combined_hash(spec.room_hashes) != spec.sha256:
         raise CorruptFile(
-            EVAL_V1, "sha256", "the rooms' hashes do not add up to it; restore the file from the repository"
+            EVAL_V2, "sha256", "the rooms' hashes do not add up to it; restore the file from the repository"
         )
     return spec
 
 
-def eval_set_json(name: str, seeds: tuple[int, ...], config: RoomConfig, scenes: list[Scene]) -> str:
+def eval_set_json(name: str, seeds: tuple[int, ...], config: RoomConfig, rooms: Sequence[EvalRoom]) -> str:
     """The text of a new evaluation set's file."""
-    hashes = tuple(room_hash(s) for s in scenes)
+    hashes = tuple(room_hash(room) for room in rooms)
     raw = {
         "name": name,
         "config": asdict(config),
         "n_rooms": len(seeds),
-        "n_sentences": sum(len(s.referrals) for s in scenes),
+        "n_sentences": sum(len(room.scene.referrals) for room in rooms),
         "sha256": combined_hash(hashes),
         "seeds": list(seeds),
         "room_hashes": list(hashes),

@@ -8,7 +8,9 @@ import numpy as np
 
 from . import fixtures
 from .colors import sample_color
+from .homely import appliances_on_tops, curtains, luggage, television, whiteboards
 from .layout import Item, ModelShop, Room, against_wall, chair_at, free_standing, near, on_top, on_wall, underneath
+from .seating import CHAIR_STYLES, OFFICE_CHAIRS
 from .shapes import Shape, block
 from .storage import wall_cabinet
 from .surfaces import TABLE_LAMP_STYLES
@@ -30,6 +32,7 @@ def furnish(rng: Rng, *, use_held_out: bool) -> Room:
     room = Room(float(width), float(depth), float(rng.uniform(2.4, 2.9)))
     shop = ModelShop(rng, use_held_out=use_held_out)
     _openings(room, rng)
+    curtains(room, shop, rng)
     theme(room, shop, rng)
     _clutter(room, shop, rng)
     _pictures(room, rng)
@@ -64,6 +67,12 @@ def _hang(room: Room, item: Item, rng: Rng, z: float, gap: float) -> int | None:
     return against_wall(room, item, rng, gap=gap, z=z, tries=16)
 
 
+def _loose(room: Room, shop: ModelShop, rng: Rng, category: str, n: int) -> None:
+    """Up to ``n`` of a category anywhere on the floor, turned anyhow."""
+    for _ in range(n):
+        free_standing(room, shop.make(category), rng, gap=0.08, turn=True)
+
+
 def _several(room: Room, shop: ModelShop, rng: Rng, category: str, n: int) -> list[int]:
     """Up to ``n`` of a category with their backs to walls, some in a row."""
     placed: list[int] = []
@@ -76,14 +85,25 @@ def _several(room: Room, shop: ModelShop, rng: Rng, category: str, n: int) -> li
     return placed
 
 
-def _chairs_around(room: Room, shop: ModelShop, rng: Rng, table: int, n: int) -> None:
+_OFFICE_COLORS = ("black", "black", "black", "gray", "gray", "blue", "red", "green")
+_SIDE_CHAIRS = tuple(s for s in range(CHAIR_STYLES) if s not in OFFICE_CHAIRS)
+
+
+def _chair(shop: ModelShop, rng: Rng, office: float) -> Item:
+    """A chair, with a given chance an office chair in one of their usual colours."""
+    if rng.random() < office:
+        return shop.make("chair", OFFICE_CHAIRS, _OFFICE_COLORS)
+    return shop.make("chair", _SIDE_CHAIRS)
+
+
+def _chairs_around(room: Room, shop: ModelShop, rng: Rng, table: int, n: int, office: float = 0.0) -> None:
     long = room.items[table].shape.size[0] > 1.15
     slots = [(0, -0.25), (0, 0.25), (1, -0.25), (1, 0.25)] if long else [(0, 0.0), (1, 0.0)]
     slots += [(2, 0.0), (3, 0.0)]
     order = rng.permutation(len(slots))
     for k in order[:n]:
         side, slot = slots[int(k)]
-        chair_at(room, shop.make("chair"), table, side, slot, rng)
+        chair_at(room, _chair(shop, rng, office), table, side, slot, rng)
 
 
 def _workplaces(room: Room, shop: ModelShop, rng: Rng, n: int) -> None:
@@ -93,9 +113,11 @@ def _workplaces(room: Room, shop: ModelShop, rng: Rng, n: int) -> None:
         if index is None:
             continue
         if rng.random() < 0.9:
-            chair_at(room, shop.make("chair"), index, 0, float(rng.uniform(-0.12, 0.12)), rng)
+            chair_at(room, _chair(shop, rng, 0.8), index, 0, float(rng.uniform(-0.12, 0.12)), rng)
         for _ in range(_count(rng, 0, 2)):
             on_top(room, shop.make("monitor"), index, rng, facing=True)
+        if rng.random() < 0.35:
+            on_top(room, shop.make("laptop"), index, rng)
         if rng.random() < 0.3:
             on_top(room, shop.make("lamp", TABLE_LAMP_STYLES), index, rng)
         if rng.random() < 0.35:
@@ -103,12 +125,15 @@ def _workplaces(room: Room, shop: ModelShop, rng: Rng, n: int) -> None:
 
 
 def _office(room: Room, shop: ModelShop, rng: Rng) -> None:
+    whiteboards(room, shop, rng, 0.45)
     _workplaces(room, shop, rng, _count(rng, 2, 5))
     _several(room, shop, rng, "bookshelf", _count(rng, 0, 3))
     _several(room, shop, rng, "cabinet", _count(rng, 0, 4))
     _several(room, shop, rng, "trash can", _count(rng, 1, 4))
     for _ in range(_count(rng, 0, 3)):
-        free_standing(room, shop.make("chair"), rng, gap=0.1, turn=True)
+        free_standing(room, _chair(shop, rng, 0.6), rng, gap=0.1, turn=True)
+    if rng.random() < 0.2:
+        _several(room, shop, rng, "bench", _count(rng, 1, 3))
 
 
 def _bedroom(room: Room, shop: ModelShop, rng: Rng) -> None:
@@ -127,6 +152,12 @@ def _bedroom(room: Room, shop: ModelShop, rng: Rng) -> None:
     if rng.random() < 0.5:
         _workplaces(room, shop, rng, 1)
     _several(room, shop, rng, "armchair", _count(rng, 0, 2))
+    if rng.random() < 0.35:
+        _several(room, shop, rng, "bench", _count(rng, 1, 2))
+    if rng.random() < 0.35:
+        _loose(room, shop, rng, "ottoman", _count(rng, 1, 3))
+    television(room, shop, rng, 0.35)
+    luggage(room, shop, rng, 0.4)
     _several(room, shop, rng, "trash can", _count(rng, 0, 2))
 
 
@@ -146,27 +177,41 @@ def _living(room: Room, shop: ModelShop, rng: Rng) -> None:
         free_standing(room, shop.make("armchair"), rng, gap=0.12, turn=True)
     _several(room, shop, rng, "bookshelf", _count(rng, 0, 3))
     _several(room, shop, rng, "cabinet", _count(rng, 0, 3))
+    television(room, shop, rng, 0.75)
     _several(room, shop, rng, "lamp", _count(rng, 0, 3))
-    for _ in range(_count(rng, 0, 3)):
-        free_standing(room, shop.make("stool"), rng, gap=0.1, turn=True)
+    if rng.random() < 0.5:
+        _loose(room, shop, rng, "ottoman", _count(rng, 1, 4))
+    if rng.random() < 0.2:
+        _several(room, shop, rng, "bench", _count(rng, 1, 2))
+    _loose(room, shop, rng, "stool", _count(rng, 0, 3))
 
 
 def _meeting(room: Room, shop: ModelShop, rng: Rng) -> None:
+    whiteboards(room, shop, rng, 0.75)
+    television(room, shop, rng, 0.35)
+    office = float(rng.choice([0.0, 0.6, 1.0], p=[0.3, 0.3, 0.4]))
     for _ in range(_count(rng, 1, 4)):
         table = free_standing(room, shop.make("table"), rng, gap=0.6)
         if table is None:
             continue
-        _chairs_around(room, shop, rng, table, _count(rng, 2, 6))
-        if rng.random() < 0.4:
-            on_top(room, shop.make(("box", "plant", "monitor")[int(rng.integers(3))]), table, rng)
+        _chairs_around(room, shop, rng, table, _count(rng, 2, 6), office)
+        for _ in range(_count(rng, 0, 2)):
+            on_top(room, shop.make(("box", "plant", "laptop", "laptop")[int(rng.integers(4))]), table, rng)
     _several(room, shop, rng, "cabinet", _count(rng, 0, 3))
-    _several(room, shop, rng, "chair", _count(rng, 0, 4))
+    if rng.random() < 0.7:
+        _several(room, shop, rng, "chair", _count(rng, 0, 4))
+    else:
+        _several(room, shop, rng, "bench", _count(rng, 1, 3))
     _several(room, shop, rng, "trash can", _count(rng, 1, 4))
 
 
 def _kitchen(room: Room, shop: ModelShop, rng: Rng) -> None:
     _several(room, shop, rng, "refrigerator", _count(rng, 1, 2))
-    for index in _several(room, shop, rng, "cabinet", _count(rng, 2, 5)):
+    for _ in range(int(rng.random() < 0.4)):
+        _several(room, shop, rng, "washing machine", _count(rng, 1, 2))
+    bases = _several(room, shop, rng, "counter", _count(rng, 0, 3))
+    bases += _several(room, shop, rng, "cabinet", _count(rng, 1, 4))
+    for index in bases:
         base = room.items[index]
         if base.shape.size[2] < 1.1 and base.wall is not None and rng.random() < 0.6:
             color = base.color or "white"
@@ -177,12 +222,15 @@ def _kitchen(room: Room, shop: ModelShop, rng: Rng) -> None:
             )
             if room.fits(above):
                 room.add(above)
-    _several(room, shop, rng, "sink", 1)
+    appliances_on_tops(room, shop, rng, bases)
+    if rng.random() < 0.5:
+        _several(room, shop, rng, "sink", 1)
     table = free_standing(room, shop.make("table"), rng, gap=0.5)
     if table is not None:
         _chairs_around(room, shop, rng, table, _count(rng, 2, 6))
-    for _ in range(_count(rng, 0, 4)):
-        free_standing(room, shop.make("stool"), rng, gap=0.08, turn=True)
+    if rng.random() < 0.2:
+        _several(room, shop, rng, "bench", _count(rng, 1, 2))
+    _loose(room, shop, rng, "stool", _count(rng, 0, 4))
     _several(room, shop, rng, "trash can", _count(rng, 1, 3))
 
 
@@ -192,8 +240,9 @@ def _bathroom(room: Room, shop: ModelShop, rng: Rng) -> None:
     _several(room, shop, rng, "sink", _count(rng, 1, 3))
     _several(room, shop, rng, "cabinet", _count(rng, 0, 3))
     _several(room, shop, rng, "trash can", _count(rng, 1, 3))
-    for _ in range(_count(rng, 0, 3)):
-        free_standing(room, shop.make("stool"), rng, gap=0.08, turn=True)
+    if rng.random() < 0.5:
+        _several(room, shop, rng, "washing machine", _count(rng, 1, 2))
+    _loose(room, shop, rng, "stool", _count(rng, 0, 3))
 
 
 def _storeroom(room: Room, shop: ModelShop, rng: Rng) -> None:
@@ -207,6 +256,9 @@ def _storeroom(room: Room, shop: ModelShop, rng: Rng) -> None:
     for _ in range(_count(rng, 1, 3)):
         free_standing(room, shop.make("box"), rng, gap=0.1, turn=True)
     _several(room, shop, rng, "dresser", _count(rng, 0, 2))
+    if rng.random() < 0.35:
+        _several(room, shop, rng, "washing machine", _count(rng, 1, 3))
+    luggage(room, shop, rng, 0.6)
     table = against_wall(room, shop.make("table"), rng)
     if table is not None:
         underneath(room, shop.make("box"), table, rng)
@@ -240,7 +292,13 @@ def _clutter(room: Room, shop: ModelShop, rng: Rng) -> None:
     for index, item in enumerate(list(room.items)):
         if item.shape.under is not None and rng.random() < 0.2:
             underneath(room, shop.make(("box", "backpack", "stool")[int(rng.integers(3))]), index, rng)
-    for category, share, most in (("plant", 0.5, 3), ("backpack", 0.5, 3), ("box", 0.4, 3), ("lamp", 0.3, 2)):
+    for category, share, most in (
+        ("plant", 0.5, 3),
+        ("backpack", 0.4, 3),
+        ("suitcase", 0.08, 2),
+        ("box", 0.4, 3),
+        ("lamp", 0.3, 2),
+    ):
         if rng.random() < share:
             floor_only = tuple(s for s in range(9) if s not in TABLE_LAMP_STYLES) if category == "lamp" else None
             for _ in range(_count(rng, 1, most)):

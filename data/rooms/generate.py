@@ -15,6 +15,7 @@ from ..scene import Scene, SceneObject
 from .furnishing import furnish, shell
 from .layout import Room
 from .relations import Claim, Thing
+from .scan_variety import vary_colors, vary_scan
 from .scanning import RoomScan, ScanConfig, scan_room
 from .sentences import SayingConfig, describe
 
@@ -30,6 +31,8 @@ class RoomConfig:
     n_sentences: int = 36
     """Sentences a room, at most."""
     scan: ScanConfig = field(default_factory=ScanConfig)
+    vary_scan: bool = False
+    """Scan and light half of the rooms otherwise than ``scan`` says (see :mod:`~.scan_variety`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,9 @@ def generate_described_room(seed: int, config: RoomConfig = RoomConfig()) -> Des
     held_out = config.split == "eval"
     room = furnish(numpy_rng(seed, "room"), use_held_out=held_out)
     walls = shell(room, numpy_rng(seed, "shell"))
-    scan = scan_room(room, walls, numpy_rng(seed, "scan"), config.scan)
+    scan_config = vary_scan(numpy_rng(seed, "vary scan"), config.scan) if config.vary_scan else config.scan
+    scan = scan_room(room, walls, numpy_rng(seed, "scan"), scan_config)
+    colors = vary_colors(scan.colors, numpy_rng(seed, "vary colors")) if config.vary_scan else scan.colors
     things, instances = _things(room, scan)
     saying = SayingConfig(n_sentences=config.n_sentences, use_held_out=held_out)
     sayings = describe(things, (room.width, room.depth), numpy_rng(seed, "sentences"), saying)
@@ -77,7 +82,7 @@ def generate_described_room(seed: int, config: RoomConfig = RoomConfig()) -> Des
     )
     cloud = PointCloud(
         torch.from_numpy(scan.points.astype(np.float32)),
-        torch.from_numpy(scan.colors.astype(np.float32)),
+        torch.from_numpy(colors.astype(np.float32)),
         torch.from_numpy(instances),
     )
     objects = tuple(SceneObject(t.object_id, t.category, t.center, t.size, t.color) for t in things)

@@ -9,7 +9,9 @@ import numpy as np
 
 from .catalog import KINDS
 from .colors import sample_color
+from .seating import CHAIRS_WITH_ARMS, OFFICE_CHAIRS
 from .shapes import Number, Shape, Surface, Vec
+from .style_words import words_of
 
 Rect = tuple[Number, Number, Number, Number, Number, Number]
 """x low, x high, y low, y high, z low, z high."""
@@ -30,6 +32,8 @@ class Item:
     yaw: Number = 0.0
     support: int | None = None
     wall: str | None = None
+    words: tuple[str, ...] = ()
+    """What people say of its shape ("office", "round")."""
 
     def rect(self) -> Rect:
         """The axis-aligned box around it in the room."""
@@ -96,28 +100,33 @@ class ModelShop:
         self._models: dict[str, list[tuple[int, int]]] = {}
         self._colors: dict[str, list[str]] = {}
 
-    def make(self, category: str, styles: tuple[int, ...] | None = None) -> Item:
+    def make(self, category: str, styles: tuple[int, ...] | None = None, colors: tuple[str, ...] = ()) -> Item:
         """A new item of a category, in one of its models of this room.
 
         Args:
             styles: Restricts the models (a lamp that stands on a table).
+            colors: Instead of the category's; things with colours of their own are a series of their own. A name that is
+                there twice is drawn twice as often.
         """
         kind, rng = KINDS[category], self._rng
-        if category not in self._models:
+        series = "/".join((category, *colors))
+        palette = colors or kind.colors
+        if series not in self._models:
             n_models = int(rng.choice([1, 2, 3], p=[0.35, 0.35, 0.3]))
-            self._models[category] = [(self._style(category, None), int(rng.integers(2**31))) for _ in range(n_models)]
+            allowed = styles if colors else None
+            self._models[series] = [(self._style(category, allowed), int(rng.integers(2**31))) for _ in range(n_models)]
             n_colors = int(rng.choice([1, 2, 4], p=[0.15, 0.35, 0.5]))
-            picks = rng.permutation(len(kind.colors))[:n_colors]
-            self._colors[category] = [kind.colors[int(i)] for i in picks]
-        models = [m for m in self._models[category] if styles is None or m[0] in styles]
+            picks = rng.permutation(len(palette))[:n_colors]
+            self._colors[series] = [palette[int(i)] for i in picks]
+        models = [m for m in self._models[series] if styles is None or m[0] in styles]
         if not models:
             models = [(self._style(category, styles), int(rng.integers(2**31)))]
-            self._models[category].extend(models)
+            self._models[series].extend(models)
         style, seed = models[int(rng.integers(len(models)))]
-        colors = self._colors[category]
-        name = colors[int(rng.integers(len(colors)))]
+        names = self._colors[series]
+        name = names[int(rng.integers(len(names)))]
         shape = kind.build(style, np.random.default_rng(seed), sample_color(name, rng))
-        return Item(category, style, style in kind.held_out, name, shape)
+        return Item(category, style, style in kind.held_out, name, shape, words=words_of(category, style))
 
     def _style(self, category: str, allowed: tuple[int, ...] | None) -> int:
         kind = KINDS[category]
@@ -245,7 +254,7 @@ def chair_at(room: Room, item: Item, table: int, side: int, slot: Number, rng: n
     """
     base = room.items[table]
     width, depth, _ = base.shape.size
-    has_arms = item.style in (2, 7, 8, 9)
+    has_arms = item.style in CHAIRS_WITH_ARMS
     out = item.shape.size[1] / 2 + (0.06 if has_arms else float(rng.uniform(-0.16, 0.06)))
     x, y, turn = {
         0: (slot * width, depth / 2 + out, math.pi),
@@ -253,7 +262,8 @@ def chair_at(room: Room, item: Item, table: int, side: int, slot: Number, rng: n
         2: (-width / 2 - out, slot * depth, -math.pi / 2),
         3: (width / 2 + out, slot * depth, math.pi / 2),
     }[side]
-    yaw = base.yaw + turn + float(rng.normal(0, 0.1))
+    swing = 0.45 if item.style in OFFICE_CHAIRS else 0.1
+    yaw = base.yaw + turn + float(rng.normal(0, swing))
     placed = replace(item, position=base.at(x, y), yaw=yaw)
     if not room.fits(placed, 0.02, ignore=table):
         return None

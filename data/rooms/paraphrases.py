@@ -28,7 +28,7 @@ PARAPHRASES: dict[str, tuple[str, ...]] = {
         "which {t} could you touch most easily while standing at {a}?",
     ),
     "second nearest": (
-        "leave out the {t} closest to {a} and take whichever follows.",
+        "forget the closest {t} as seen from {a} and take whichever follows.",
         "ranked by distance from {a}, this {t} takes silver.",
         "one {t} is nearer {a} than mine, all the rest are more remote.",
     ),

@@ -69,13 +69,38 @@ class Claim:
 _MEANS = {
     "chair": ("chair", "armchair"),
     "table": ("table", "coffee table", "desk"),
-    "cabinet": ("cabinet", "dresser", "nightstand"),
+    "cabinet": ("cabinet", "dresser", "nightstand", "counter"),
+    "counter": ("counter", "cabinet", "desk", "table"),
+    "tv": ("tv", "monitor"),
+    "monitor": ("monitor", "tv"),
+    "ottoman": ("ottoman", "stool"),
+    "stool": ("stool", "ottoman", "bench"),
+    "bench": ("bench", "coffee table", "stool"),
+    "coffee table": ("coffee table", "bench"),
+    "suitcase": ("suitcase",),
+    "backpack": ("backpack", "suitcase"),
+    "microwave": ("microwave",),
+    "picture": ("picture", "whiteboard", "tv"),
     "dresser": ("dresser", "cabinet"),
     "nightstand": ("nightstand", "cabinet"),
     "desk": ("desk", "table"),
 }
 """Which categories a person may mean by a noun, where more than one."""
-FRONTED = ("couch", "armchair", "bed", "desk", "bookshelf", "cabinet", "dresser", "refrigerator", "toilet")
+_SEAT_WORDS = ("office", "swivel", "folding", "dining")
+FRONTED = (
+    "couch",
+    "armchair",
+    "bed",
+    "desk",
+    "bookshelf",
+    "cabinet",
+    "dresser",
+    "refrigerator",
+    "toilet",
+    "counter",
+    "tv",
+    "washing machine",
+)
 SIZES = ("largest", "smallest", "tallest", "shortest")
 ATTRIBUTES = ("color", "word", *SIZES)
 
@@ -85,14 +110,14 @@ def may_be_meant(
 ) -> list[Thing]:
     """All things that a noun, perhaps with a colour or an adjective of style, could mean.
 
-    A thing of another category that the noun may mean counts whatever its style, whose words are not compared.
+    A thing of another category that the noun may mean counts whatever its style, unless the word names a kind of seat.
     """
     nouns = _MEANS.get(category, (category,))
     found = [t for t in things if t.category in nouns]
     if color is not None:
         found = [t for t in found if t.color is not None and may_be_confused(t.color, color)]
     if word is not None:
-        found = [t for t in found if t.category != category or word in t.words]
+        found = [t for t in found if word in t.words or (t.category != category and word not in _SEAT_WORDS)]
     return found
 
 

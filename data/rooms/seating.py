@@ -7,29 +7,43 @@ import math
 import numpy as np
 
 from .colors import DARK, METAL, PALE, Rgb, shade
+from .office_chairs import OfficeChair, office_chair
 from .shapes import Part, Shape, Surface, assemble, blob, block, four_legs, post, rod, tilted
 
 Rng = np.random.Generator
 
-# legs, back, arms; the last three are held out of training
-_CHAIRS = (
+# legs, back, arms, or a make of office chair; the last three are held out of training
+_CHAIRS: tuple[tuple[str, str, bool] | OfficeChair, ...] = (
     ("four", "solid", False),
     ("four", "slats", False),
-    ("star", "solid", True),
-    ("star", "solid", False),
+    OfficeChair("panel", "t"),
+    OfficeChair("curved", ""),
     ("sled", "solid", False),
     ("four", "ladder", False),
     ("splayed", "shell", False),
-    ("four", "slats", True),
-    ("star", "high", True),
+    OfficeChair("mesh", "t"),
+    OfficeChair("executive", "loop"),
+    OfficeChair("panel", "", padded=False),
+    ("folding", "solid", False),
+    OfficeChair("bucket", ""),
+    OfficeChair("mesh", "t", head_rest=True),
     ("sled", "ladder", True),
+    OfficeChair("curved", "loop"),
+    ("four", "slats", True),
+    OfficeChair("split", "t", head_rest=True),
 )
 CHAIR_STYLES = len(_CHAIRS)
+OFFICE_CHAIRS = tuple(i for i, row in enumerate(_CHAIRS) if isinstance(row, OfficeChair))
+FOLDING_CHAIRS = tuple(i for i, row in enumerate(_CHAIRS) if not isinstance(row, OfficeChair) and row[0] == "folding")
+CHAIRS_WITH_ARMS = tuple(i for i, row in enumerate(_CHAIRS) if (row.arms if isinstance(row, OfficeChair) else row[2]))
 
 
 def chair(style: int, rng: Rng, color: Rgb) -> Shape:
-    """Dining, stacking and office chairs."""
-    legs, back, arms = _CHAIRS[style]
+    """Dining, stacking, folding and office chairs."""
+    row = _CHAIRS[style]
+    if isinstance(row, OfficeChair):
+        return assemble(office_chair(row, rng, color))
+    legs, back, arms = row
     width, depth = rng.uniform(0.44, 0.54), rng.uniform(0.44, 0.53)
     seat, total = rng.uniform(0.43, 0.49), rng.uniform(0.82, 0.98)
     frame = color if legs in ("four", "splayed") and rng.random() < 0.6 else (DARK, METAL)[int(rng.integers(2))]
@@ -46,13 +60,19 @@ def chair(style: int, rng: Rng, color: Rgb) -> Shape:
 
 
 def _chair_base(legs: str, width: float, depth: float, seat: float, color: Rgb) -> list[Part]:
-    if legs == "star":
-        parts = [post(0, 0, (0.08, seat - 0.05), 0.03, color)]
-        for k in range(5):
-            angle = math.pi / 2 + k * 2 * math.pi / 5
-            x, y = 0.28 * math.cos(angle), 0.28 * math.sin(angle)
-            parts += [rod((0, 0, 0.1), (x, y, 0.07), 0.02, color), blob((x, y, 0.03), (0.06, 0.06, 0.06), DARK)]
-        return parts
+    if legs == "folding":
+        front, rear = depth / 2 - 0.02, -depth / 2 + 0.02
+        parts = []
+        for side in (-1, 1):
+            x = side * (width / 2 - 0.01)
+            parts += [
+                rod((x, front, 0.012), (x, rear, seat + 0.12), 0.013, color),
+                rod((x * 0.92, rear, 0.012), (x * 0.92, front - 0.06, seat - 0.05), 0.013, color),
+            ]
+        return [
+            *parts,
+            *(rod((-width / 2, y, 0.1), (width / 2, y, 0.1), 0.01, color) for y in (front - 0.06, rear + 0.06)),
+        ]
     if legs == "sled":
         parts = []
         for side in (-1, 1):
@@ -89,7 +109,7 @@ def _chair_back(back: str, width: float, depth: float, seat: float, total: float
         return [
             tilted(blob((0, rear + 0.03, (seat + total) / 2), (width * 0.95, 0.09, total - seat + 0.12), color), 0.12)
         ]
-    low, high = (seat + 0.02, total + 0.2) if back == "high" else (seat + 0.1, total)
+    low, high = seat + 0.1, total
     panel = block((-width / 2 + 0.02, width / 2 - 0.02), (rear, rear + 0.05), (low, high), color)
     joint = block((-0.04, 0.04), (rear, rear + 0.03), (seat - 0.05, low + 0.05), DARK)
     return [tilted(panel, 0.08), joint]
@@ -108,6 +128,7 @@ _PADDED = (
     ("none", "skirt", True, 0.40),
 )
 PADDED_STYLES = len(_PADDED)
+L_SHAPED_COUCHES = (3, 8)
 
 
 def armchair(style: int, rng: Rng, color: Rgb) -> Shape:
@@ -120,7 +141,7 @@ def couch(style: int, rng: Rng, color: Rgb) -> Shape:
     """Sofas of two or three seats, some with a chaise longue."""
     seats = 2 + int(rng.random() < 0.6)
     parts, seat = _padded(style, rng.uniform(0.58, 0.7), seats, rng, color)
-    if style in (3, 8):
+    if style in L_SHAPED_COUCHES:
         width = 0.62 * seats
         parts.append(block((width / 2 - 0.62, width / 2), (0.3, 0.95), (0.06, 0.42), color))
     return assemble(parts, [seat])
@@ -188,6 +209,8 @@ _STOOLS = (
     ("round", 4, 0.74),
 )
 STOOL_STYLES = len(_STOOLS)
+ROUND_STOOLS = tuple(i for i, row in enumerate(_STOOLS) if row[0] == "round")
+BAR_STOOLS = tuple(i for i, row in enumerate(_STOOLS) if row[2] > 0.55)
 
 
 def stool(style: int, rng: Rng, color: Rgb) -> Shape:

@@ -52,7 +52,7 @@ def _pick(claims: Sequence[Claim], n: int, rng: Rng, config: SayingConfig, by_id
         family = families[int(rng.choice(len(families), p=weights / weights.sum()))]
         options = pool[family]
         claim = options[int(rng.integers(len(options)))]
-        if by_id[claim.target].category in ("door", "picture"):
+        if by_id[claim.target].category in ("door", "picture", "whiteboard", "curtain"):
             if n_thin >= 1:
                 continue
             n_thin += 1

@@ -75,6 +75,7 @@ _CABINETS = (
     (1, 2, True, 0.6, 1.2),
 )
 CABINET_STYLES = len(_CABINETS)
+FILING_CABINETS = tuple(i for i, row in enumerate(_CABINETS) if row[0] == 0)
 
 
 def cabinet(style: int, rng: Rng, color: Rgb) -> Shape:
@@ -187,6 +188,7 @@ _BINS = (
     ("square", 1.0, "open", 0.62),
 )
 BIN_STYLES = len(_BINS)
+ROUND_BINS = tuple(i for i, row in enumerate(_BINS) if row[0] == "round")
 
 
 def trash_can(style: int, rng: Rng, color: Rgb) -> Shape:
@@ -240,6 +242,7 @@ _BOXES = (
     ("crate", 0.36, 0.36),
 )
 BOX_STYLES = len(_BOXES)
+OPEN_BOXES = tuple(i for i, row in enumerate(_BOXES) if row[0] in ("open", "crate"))
 
 
 def box(style: int, rng: Rng, color: Rgb) -> Shape:

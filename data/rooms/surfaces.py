@@ -25,6 +25,13 @@ _TABLES = (
     ("round", "crossed"),
 )
 TABLE_STYLES = len(_TABLES)
+COFFEE_TABLE_SHIFT = 3
+"""Coffee table k is made as table k + 3."""
+
+
+def table_styles(top: str) -> tuple[int, ...]:
+    """Styles of tables with a "rect", "square" or "round" top."""
+    return tuple(i for i, row in enumerate(_TABLES) if row[0] == top)
 
 
 def table(style: int, rng: Rng, color: Rgb) -> Shape:
@@ -38,7 +45,7 @@ def table(style: int, rng: Rng, color: Rgb) -> Shape:
 
 def coffee_table(style: int, rng: Rng, color: Rgb) -> Shape:
     """Low tables."""
-    top, legs = _TABLES[(style + 3) % TABLE_STYLES]
+    top, legs = _TABLES[(style + COFFEE_TABLE_SHIFT) % TABLE_STYLES]
     height = rng.uniform(0.36, 0.47)
     width = rng.uniform(0.85, 1.2) if top == "rect" else rng.uniform(0.6, 0.85)
     depth = rng.uniform(0.5, 0.62) if top == "rect" else width
@@ -308,6 +315,7 @@ _PLANTS = (
     ("tree", "tapered"),
 )
 PLANT_STYLES = len(_PLANTS)
+TALL_PLANTS = tuple(i for i, row in enumerate(_PLANTS) if row[0] in ("tall", "tree"))
 
 
 def plant(style: int, rng: Rng, color: Rgb) -> Shape:
@@ -328,7 +336,7 @@ def plant(style: int, rng: Rng, color: Rgb) -> Shape:
                 taper=1.33 if pot == "tapered" else 1.0,
             )
         ]
-    height = rim + {"bush": 0.4, "tall": 0.8, "spiky": 0.5, "tree": 0.95}[kind] * rng.uniform(0.85, 1.2)
+    height = rim + {"bush": 0.4, "tall": 0.8, "spiky": 0.4, "tree": 0.95}[kind] * rng.uniform(0.85, 1.2)
     if kind == "spiky":
         for k in range(14):
             a, lean = k * 2.4, rng.uniform(0.05, 0.3)

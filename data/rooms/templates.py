@@ -24,6 +24,15 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "sink": ("sink", "wash basin"),
     "dresser": ("dresser", "chest of drawers"),
     "picture": ("picture", "framed picture"),
+    "counter": ("counter", "countertop"),
+    "curtain": ("curtain", "curtains"),
+    "whiteboard": ("whiteboard", "white board"),
+    "ottoman": ("ottoman", "footstool"),
+    "washing machine": ("washing machine", "washer"),
+    "suitcase": ("suitcase", "trolley case"),
+    "tv": ("tv", "television"),
+    "laptop": ("laptop", "notebook computer"),
+    "microwave": ("microwave", "microwave oven"),
     "box": ("box",),
     "table": ("table",),
 }
@@ -90,7 +99,7 @@ TEMPLATES: dict[str, tuple[Template, ...]] = {
     "nearest": _family(
         "nearest",
         (
-            "the {t} closest to {a}.",
+            "the {t} that comes closest to {a}.",
             "the {t} that is nearest to {a}.",
             "there is a {t} here that is closest to {a}.",
             "this {t} is the nearest one to {a}.",
@@ -98,7 +107,7 @@ TEMPLATES: dict[str, tuple[Template, ...]] = {
             "we want a {t}. take whichever is closest to {a}.",
             "of all the {ts} take the closest to {a}.",
             "please find the {t} nearest {a}.",
-            "the closest {t} to {a}.",
+            "the very closest {t} to {a}.",
             "it is the {t} near {a}.",
             "starting at {a}, the first {t} you would reach.",
             "the {t} with the least distance to {a}.",
@@ -177,7 +186,7 @@ TEMPLATES: dict[str, tuple[Template, ...]] = {
             "it is the {t} kept under {a}.",
             "the {t} put underneath {a}.",
         ),
-        ("look under {a}, you want the {t} there.", "beneath {a} there is a {t}."),
+        ("look under {a}, you want the {t} there.", "beneath {a} you see a {t}."),
     ),
     "above": _family(
         "above",

@@ -21,6 +21,9 @@ class TrainGrounding:
     """Network and recipe: "tsp3d" as published (needs a GPU and the RoBERTa text encoder), "small" for a CPU."""
     validation: Path | None = None
     """Folder of the same layout with ScanRefer_filtered_val.json; watched while training, never learned from."""
+    start_from: str | None = None
+    """Bundled weights by name, or a .safetensors file, to begin with instead of random ones; the network must be the preset's.
+    Phases of the recipe without sentences (words only) are then left out."""
     steps: int | None = None
     """Optimizer steps; the preset's by default."""
     scenes_per_step: int | None = None
@@ -43,6 +46,7 @@ class TrainGrounding:
     def run(self) -> None:
         from ...sparse3d.config import preset
         from ..distributed import run_stage_together
+        from ..grounding import find_weights
         from ..runner import Machine
         from ..stages import train_grounding
         from ..store import Store
@@ -57,10 +61,13 @@ class TrainGrounding:
             "seed": self.seed,
         }
         recipe = replace(RECIPES[self.preset], **{name: value for name, value in options.items() if value is not None})
+        if self.start_from is not None:
+            recipe = recipe.continued()
         stage = train_grounding.TrainGrounding(
             data=self.data,
             network=preset(self.preset),
             recipe=recipe,
+            start_from=None if self.start_from is None else find_weights(self.start_from),
             validation=self.validation,
             validate_every=self.validate_every,
             checkpoint_every=self.checkpoint_every,

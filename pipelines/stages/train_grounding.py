@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import torch
 
+from ...core.errors import InvalidInput
 from ...core.random import derive_seed, numpy_rng
 from ...core.threads import deterministic
 from ...data.scene import Scene
-from ...sparse3d.checkpoint import save_weights
+from ...sparse3d.checkpoint import load_grounder_network, save_weights
 from ...sparse3d.config import GrounderConfig
 from ...sparse3d.grounder import Grounder
 from ...sparse3d.metrics import clustered_mean
@@ -46,6 +47,8 @@ class TrainGrounding(AbstractStage):
     recipe: Recipe
     validation: Path | None = None
     """Folder of the same layout with the scenes to validate on (its split "val"); none by default."""
+    start_from: Path | None = None
+    """Weights of the same network to begin with; random ones by default."""
     validate_every: int = 500
     """Steps between validations."""
     validation_sentences: int = 96
@@ -115,6 +118,14 @@ class TrainGrounding(AbstractStage):
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed(self.recipe.seed, "weights"))
             grounder = Grounder(self.network)
+        if self.start_from is not None:
+            known = load_grounder_network(self.start_from)
+            if known.config != self.network:
+                raise InvalidInput(
+                    f"{self.start_from} holds a network with other settings than the one to train; start from weights of the "
+                    "same preset, or from none"
+                )
+            grounder.load_state_dict(known.state_dict())
         state = TrainState.start(grounder.to(ctx.device), self.recipe)
         checkpoint = load_checkpoint(ctx.folder / CHECKPOINTS)
         if checkpoint is not None:

@@ -18,7 +18,7 @@ def test_every_style_stands_on_the_floor_and_has_a_sensible_size(category: str) 
         high = np.max([p.bounds()[1] for p in shape.parts], 0)
         assert low[2] == pytest.approx(0, abs=1e-9)
         np.testing.assert_allclose(low[:2] + high[:2], 0, atol=1e-9)
-        assert all(0.08 < side < 2.5 for side in shape.size)
+        assert all(0.05 < side < 2.6 for side in shape.size)
 
 
 @pytest.mark.parametrize("category", sorted(KINDS))
