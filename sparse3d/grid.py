@@ -16,6 +16,7 @@ from ..core.errors import InvalidInput
 FIND_ROWS = Op(
     "find rows",
     {
+        "triton": "trisparse.sparse3d.kernels.triton_gpu:find_rows",
         "numba": "trisparse.sparse3d.kernels.numba_cpu:find_rows",
         "torch": "trisparse.sparse3d.kernels.torch_ref:find_rows",
     },

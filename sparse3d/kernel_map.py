@@ -14,10 +14,12 @@ from torch import Tensor
 
 from ..core.backend import Op
 from .grid import Triple, VoxelGrid
+from .neighbour_table import NeighbourTable
 
 MATCH_KEYS = Op(
     "match voxels",
     {
+        "triton": "trisparse.sparse3d.kernels.triton_gpu:match_keys",
         "numba": "trisparse.sparse3d.kernels.numba_cpu:match_keys",
         "torch": "trisparse.sparse3d.kernels.torch_ref:match_keys",
     },
@@ -51,7 +53,12 @@ class KernelMap:
         rows_in, rows_out = self.rows_in.long(), self.rows_out.long()
         return tuple((rows_in[start:stop], rows_out[start:stop]) for start, stop in pairwise(self.starts))
 
-    @property
+    @cached_property
+    def neighbours(self) -> NeighbourTable:
+        """The same as a dense table, for kernels that gather."""
+        return NeighbourTable.of(self.rows_in, self.rows_out, self.starts, self.n_out)
+
+    @cached_property
     def transposed(self) -> KernelMap:
         """The same taps the other way."""
         return KernelMap(

@@ -18,6 +18,7 @@ from .tensor import SparseTensor
 CONVOLVE = Op(
     "convolve",
     {
+        "triton": "trisparse.sparse3d.kernels.triton_gpu:convolve",
         "numba": "trisparse.sparse3d.kernels.numba_cpu:convolve",
         "torch": "trisparse.sparse3d.kernels.torch_ref:convolve",
     },
