@@ -31,7 +31,14 @@ class NotFinite(InvalidInput):
 
 
 class DataError(TrisparseError, ValueError):
-    """A file does not hold what it should."""
+    """A file does not hold what it should.
+
+    Messages quote what strangers wrote; line ends and control characters in them are shown as escapes, so that a message is one
+    line and a terminal does nothing but print it.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 class MissingPart(DataError):
@@ -51,6 +58,10 @@ class CorruptFile(DataError):
         super().__init__(f"{path}: {where}: {problem}")
         self.path = Path(path)
         self.where = where
+        self._problem = problem
+
+    def __reduce__(self) -> tuple[type[CorruptFile], tuple[Path, str, str]]:  # from worker processes it comes pickled
+        return type(self), (self.path, self.where, self._problem)
 
 
 class UnknownFormat(DataError):
@@ -86,6 +97,10 @@ class StageFailed(PipelineError):
         super().__init__(f"stage {label!r} ({key[:12]}) failed: {problem}")
         self.label = label
         self.key = key
+        self._problem = problem
+
+    def __reduce__(self) -> tuple[type[StageFailed], tuple[str, str, str]]:
+        return type(self), (self.label, self.key, self._problem)
 
 
 class ArtifactCorrupt(PipelineError):

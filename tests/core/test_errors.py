@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,14 @@ def test_a_failed_stage_names_label_and_key() -> None:
     error = StageFailed("weights", "0123456789abcdef", "no more memory")
     assert str(error) == "stage 'weights' (0123456789ab) failed: no more memory"
     assert (error.label, error.key) == ("weights", "0123456789abcdef")
+
+
+@pytest.mark.parametrize("error", [CorruptFile("a.ply", "header", "found 3"), StageFailed("fit", "0123", "no memory")])
+def test_errors_come_back_whole_from_worker_processes(error: TrisparseError) -> None:
+    back = pickle.loads(pickle.dumps(error))
+    assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
+
+
+def test_what_a_file_holds_cannot_command_the_terminal_or_break_the_line() -> None:
+    error = CorruptFile("a.ply", "header", "element '\x1b[2J\n\udcff\u202e' of Lüttich")
+    assert str(error) == r"a.ply: header: element '\x1b[2J\n\udcff\u202e' of Lüttich"
