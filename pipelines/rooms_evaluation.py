@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,14 +26,22 @@ from ..sparse3d.checkpoint import load_grounder_network, text_weights_of
 from ..sparse3d.grounder import Grounder
 from ..sparse3d.text import load_text_encoder
 from ..sparse3d.vocabulary import default_vocabulary
+from .ablation import VARIANTS, AblationRow, ablation_row, ask_variant, variant_of
 from .calibration import Calibration, calibrate
 from .evaluation import ReportRow, SentenceResult, evaluate_scene, report
+from .evaluation_page import Page, choose_examples, write_page
 from .grounding import choose_points, find_weights
 from .grounding_data import SentenceStates, with_known_targets
+from .miss_kinds import KINDS, count_kinds
+from .part_times import part_times
 
-Part = Literal["sentences", "wordings", "absent", "scans"]
+Part = Literal["sentences", "wordings", "absent", "scans", "ablation"]
 SIDE_ROOMS = 30
 """The wordings and scans are measured on the first rooms of the set."""
+
+
+ABLATION_ROOMS = 20
+"""Rooms of the ablation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +54,9 @@ class RoomsReport:
     scans: list[ReportRow]
     """One row a condition, on the same rooms."""
     calibration: Calibration | None
+    ablation: list[AblationRow]
+    misses: Counter[str]
+    """How many answers to the sentences are of each kind, see :mod:`~.miss_kinds`."""
     results: list[SentenceResult]
     """Of the sentences."""
 
@@ -75,6 +87,7 @@ def evaluate_rooms(
         rooms: Only the first rooms; all by default.
         parts: "sentences": accuracy by kind of sentence. "wordings": the first rooms' sentences said otherwise. "absent":
             scores of sentences that mean nothing, against those of "sentences". "scans": the first rooms scanned otherwise.
+            "ablation": the first rooms without pruning, completion or both.
         progress: Show a bar.
 
     Raises:
@@ -95,7 +108,12 @@ def evaluate_rooms(
         for seed in track(seeds[:n], title, disable=not progress):
             yield cached_room(chosen, seed, data)
 
-    results = [r for room in each("sentences") for r in evaluate_scene(grounder, states, room.scene)]
+    results: list[SentenceResult] = []
+    misses: Counter[str] = Counter()
+    for room in each("sentences"):
+        found = evaluate_scene(grounder, states, room.scene)
+        results += found
+        misses += count_kinds(found, room.scene)
     wordings: list[ReportRow] = []
     if "wordings" in parts:
         said = [
@@ -117,7 +135,13 @@ def evaluate_rooms(
             for r in evaluate_condition(grounder, states, room, chosen, condition)
         ]
         scans.append(_named(condition, found))
-    return RoomsReport(report(results), wordings, scans, calibration, results)
+    ablation = [
+        ablation_row(name, [a for room in each(name, ABLATION_ROOMS) for a in ask_variant(variant, states, room.scene)])
+        for name in VARIANTS
+        if "ablation" in parts
+        for variant in [variant_of(grounder, name)]
+    ]
+    return RoomsReport(report(results), wordings, scans, calibration, ablation, misses, results)
 
 
 def _named(name: str, results: Sequence[SentenceResult]) -> ReportRow:
@@ -201,6 +225,23 @@ def _moved(result: SentenceResult, room_from_network: torch.Tensor, scene: Scene
     return replace(result, iou=iou, center=tuple(own.centers[0].tolist()), size=tuple(own.sizes[0].tolist()))
 
 
+def write_rooms_page(path: Path, made: RoomsReport, weights: str, *, data: Path) -> Path:
+    """A page of the tables, the best and the worst answers."""
+    chosen = load_eval_v2()
+    seed_of = {scene_id_of(seed): seed for seed in chosen.seeds}
+    facts = [("weights", weights), ("set", chosen.name), ("sentences", str(len(made.results)))]
+    facts += [(f"answers: {kind}", str(made.misses[kind])) for kind in KINDS]
+    page = Page(
+        f"{chosen.name}, {weights}",
+        facts,
+        made.rows,
+        part_times([r.milliseconds for r in made.results], [r.scene_id for r in made.results]),
+    )
+    return write_page(
+        path, page, choose_examples(made.results), lambda name: cached_room(chosen, seed_of[name], data).scene
+    )
+
+
 def print_report(made: RoomsReport) -> None:
     """The tables, in percent with 95 % intervals."""
     from rich.console import Console
@@ -220,6 +261,15 @@ def print_report(made: RoomsReport) -> None:
             table.add_column(name, justify="right" if number else "left")
         for row in rows:
             table.add_row(*(text(row) for _, text in COLUMNS))
+        console.print(table)
+    total = max(sum(made.misses.values()), 1)
+    console.print("answers: " + ", ".join(f"{kind} {100 * made.misses[kind] / total:.1f} %" for kind in KINDS))
+    if made.ablation:
+        table = Table(
+            "variant", "Acc@0.25", "Acc@0.5", "voxels", "ms a sentence", title=f"first {ABLATION_ROOMS} rooms"
+        )
+        for row in made.ablation:
+            table.add_row(row.name, *map(str, row.accuracy), f"{row.voxels:.0f}", f"{row.milliseconds:.0f}")
         console.print(table)
     if made.calibration is not None:
         console.print(made.calibration.text())

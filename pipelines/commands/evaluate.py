@@ -20,19 +20,22 @@ class EvaluateRooms:
     """Bundled weights by name, or a .safetensors file."""
     rooms: int | None = None
     """Only the first rooms of the set (for a quick look; figures to report come from the whole set)."""
-    parts: tuple[Literal["sentences", "wordings", "absent", "scans"], ...] = ("sentences",)
-    """Besides the sentences: the same in other words (paraphrases, unknown synonyms, typing errors), sentences about objects
-    that are not there (does the score say so?), the same rooms scanned otherwise (noise, density, grey, unknown yaw, ...)."""
+    parts: tuple[Literal["sentences", "wordings", "absent", "scans", "ablation"], ...] = ("sentences",)
+    """Besides the sentences: "wordings", the same in other words (paraphrases, unknown synonyms, typing errors ...); "absent",
+    sentences about objects that are not there (does the score say so?); "scans", the same rooms scanned otherwise (noise, grey,
+    unknown yaw ...); "ablation", the network without pruning, completion or both."""
     out: Path = Path("runs/evaluate-rooms")
     """Folder for results.jsonl (a line a sentence) and report.json."""
     data: Path = Path("runs/rooms-eval-v2")
     """Where the generated rooms are kept for the next time."""
+    page: bool = False
+    """Also write report.html, a page of the best and the worst answers with pictures."""
     json: bool = False
     """Print the report as JSON."""
 
     def run(self) -> None:
         from ...core.files import write_text
-        from ..rooms_evaluation import evaluate_rooms, print_report
+        from ..rooms_evaluation import evaluate_rooms, print_report, write_rooms_page
 
         made = evaluate_rooms(self.weights, data=self.data, rooms=self.rooms, parts=self.parts)
         write_text(self.out / "results.jsonl", "".join(json.dumps(asdict(result)) + "\n" for result in made.results))
@@ -40,9 +43,13 @@ class EvaluateRooms:
             "sentences": [asdict(row) for row in made.rows],
             "wordings": [asdict(row) for row in made.wordings],
             "scans": [asdict(row) for row in made.scans],
+            "misses": dict(made.misses),
+            "ablation": [asdict(row) for row in made.ablation],
             "calibration": None if made.calibration is None else asdict(made.calibration),
         }
         write_text(self.out / "report.json", json.dumps(report, indent=1))
+        if self.page:
+            print(f"page: {write_rooms_page(self.out / 'report.html', made, self.weights, data=self.data)}")
         if self.json:
             print(json.dumps(report))
         else:
