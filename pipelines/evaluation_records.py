@@ -53,9 +53,8 @@ class ResultLog:
 
     def append(self, results: Sequence[SentenceResult]) -> None:
         """Add all results of one scene."""
-        lines = [json.dumps({**asdict(result), _OF_SCENE: len(results)}) for result in results]
         with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(f"{line}\n" for line in lines))
+            file.write(_text(results))
 
     def _check_settings(self) -> None:
         path = self.folder / "settings.json"
@@ -74,6 +73,19 @@ class ResultLog:
                     "choose another folder with --out, or remove this one"
                 )
         write_text(path, json.dumps(self.settings, indent=1) + "\n")
+
+
+def write_results(path: Path, results: Sequence[SentenceResult]) -> None:
+    """Write the results of whole scenes as :func:`read_results` reads them, atomically."""
+    by_scene: dict[str, list[SentenceResult]] = defaultdict(list)
+    for result in results:
+        by_scene[result.scene_id].append(result)
+    write_text(path, "".join(_text(rows) for rows in by_scene.values()))
+
+
+def _text(results: Sequence[SentenceResult]) -> str:
+    """Lines of one scene."""
+    return "".join(json.dumps({**asdict(result), _OF_SCENE: len(results)}) + "\n" for result in results)
 
 
 def read_results(path: Path) -> list[SentenceResult]:

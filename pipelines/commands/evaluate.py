@@ -35,10 +35,11 @@ class EvaluateRooms:
 
     def run(self) -> None:
         from ...core.files import write_text
+        from ..evaluation_records import write_results
         from ..rooms_evaluation import evaluate_rooms, print_report, write_rooms_page
 
         made = evaluate_rooms(self.weights, data=self.data, rooms=self.rooms, parts=self.parts)
-        write_text(self.out / "results.jsonl", "".join(json.dumps(asdict(result)) + "\n" for result in made.results))
+        write_results(self.out / "results.jsonl", made.results)
         report = {
             "sentences": [asdict(row) for row in made.rows],
             "wordings": [asdict(row) for row in made.wordings],

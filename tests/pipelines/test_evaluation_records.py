@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from trisparse.core.errors import CorruptFile, InvalidInput
 from trisparse.pipelines.evaluation import SentenceResult
-from trisparse.pipelines.evaluation_records import ResultLog, read_results
+from trisparse.pipelines.evaluation_records import ResultLog, read_results, write_results
 
 
 def _result(scene: str, sentence: str) -> SentenceResult:
@@ -103,3 +103,9 @@ def test_settings_that_are_no_json_are_named(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text("{")
     with pytest.raises(CorruptFile, match=r"settings\.json: whole file: no JSON"):
         ResultLog(tmp_path, {}).start()
+
+
+def test_results_written_at_once_are_read_back(tmp_path: Path) -> None:
+    results = [FIRST[0], SECOND[0], FIRST[1]]
+    write_results(tmp_path / "results.jsonl", results)
+    assert read_results(tmp_path / "results.jsonl") == [results[0], results[2], results[1]]
