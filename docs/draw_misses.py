@@ -1,6 +1,6 @@
 """Draws examples of what grounding gets wrong, by kind of miss, on one sheet.
 
-Usage: python benchmarks/miss_pictures.py RESULTS.jsonl OUT.png   (after `trisparse evaluate rooms`)
+Usage: python docs/draw_misses.py RESULTS.jsonl OUT.png   (after `trisparse evaluate rooms`)
 """
 
 from __future__ import annotations
