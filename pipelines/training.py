@@ -6,9 +6,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor, nn
 
 from ..core.random import derive_seed, numpy_rng
@@ -18,7 +20,7 @@ from ..sparse3d.criterion import SentenceTarget, grounding_loss
 from ..sparse3d.grounder import EncodedScene, Grounder
 from ..sparse3d.head import HeadOutput, TrainSampling
 from ..sparse3d.object_contrast import object_contrast
-from ..sparse3d.word_alignment import alignment_loss, voxel_labels
+from ..sparse3d.word_alignment import alignment_loss, rows_of_points, voxel_labels
 from .distributed import ProcessGroup
 from .grounding_data import SentenceStates, TrainBatch, draw_batch
 
@@ -293,14 +295,20 @@ class _Words:
         words = self.states.batch(phrases).to(device)
         present = (~words.padding[:, tokens, None]).to(words.states.dtype)
         projected = (self.grounder.text_projector(words.states[:, tokens]) * present).sum(1) / present.sum(1)
-        scene = torch.repeat_interleave(torch.tensor([len(points) for points, _ in self.scans], device=device))
-        points, of_points = torch.cat([points for points, _ in self.scans]), torch.cat(list(labels)).to(device)
-        size = self.grounder.config.voxel_size
+        of_points = torch.cat(list(labels)).to(device)
         of_voxels = [
-            voxel_labels(level.grid, points, scene, of_points, voxel_size=size, n_labels=len(phrases))
-            for level in self.encoded.levels
+            voxel_labels(rows, of_points, n_voxels=len(level.grid), n_labels=len(phrases))
+            for rows, level in zip(self._rows, self.encoded.levels, strict=True)
         ]
         return alignment_loss(self.encoded.levels, of_voxels, projected, with_nothing=with_nothing)
+
+    @cached_property
+    def _rows(self) -> list[Int64[Tensor, "n"]]:
+        """For each level the voxel of each point."""
+        points = torch.cat([points for points, _ in self.scans])
+        scene = torch.repeat_interleave(torch.tensor([len(points) for points, _ in self.scans], device=points.device))
+        size = self.grounder.config.voxel_size
+        return [rows_of_points(level.grid, points, scene, voxel_size=size) for level in self.encoded.levels]
 
 
 def _colors(points: Tensor, colors: Tensor | None) -> Tensor:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .assign import assign_boxes, keep_target
 from .config import GrounderConfig
 from .head import HeadOutput, LevelLogits
 from .losses import diou_loss, focal_loss, keep_loss
+from .ragged import stack
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,33 +75,26 @@ def _assign(
     coords: Tensor, corners: Float[Tensor, "v 3"], targets: Sequence[SentenceTarget], config: GrounderConfig
 ) -> tuple[Bool[Tensor, "v"], Float[Tensor, "p 3"], Float[Tensor, "p 3"]]:
     """Positive voxels, and the box that each of them learns (rows in the voxels' order)."""
-    batch = coords[:, 0].long()
-    centers, sizes = torch.zeros_like(corners), torch.zeros_like(corners)
-    positive = torch.zeros(len(corners), dtype=torch.bool, device=corners.device)
-    for number, target in enumerate(targets):
-        rows = (batch == number).nonzero().flatten()
-        box = assign_boxes(corners[rows], target.centers.to(corners), positives_per_box=config.positives_per_box)
-        own, box = rows[box >= 0], box[box >= 0]
-        positive[own] = True
-        centers[own], sizes[own] = target.centers.to(corners)[box], target.sizes.to(corners)[box]
-    return positive, centers[positive], sizes[positive]
+    batch, centers = coords[:, 0].long(), [target.centers for target in targets]
+    box = assign_boxes(corners, batch, centers, positives_per_box=config.positives_per_box)
+    positive = box >= 0
+    place = batch[positive], box[positive]
+    sizes = stack([target.sizes for target in targets], like=corners)
+    return positive, stack(centers, like=corners)[place], sizes[place]
 
 
 def _pruning_loss(output: HeadOutput, targets: Sequence[SentenceTarget], config: GrounderConfig) -> Float[Tensor, ""]:
     """Mean over sentences of a third of the two levels' losses (the published divisor, though two levels exist)."""
+    wanted = [torch.cat([target.centers, target.auxiliary]) for target in targets]
+    around = [torch.cat([centers, target.scene]) for centers, target in zip(wanted, targets, strict=True)]
     total = output.score_logits.new_zeros(())
-    for level, reach in (
-        (output.scene_prune, config.scene_keep_reach),
-        (output.target_prune, config.target_keep_reach),
+    for level, centers, reach in (
+        (output.scene_prune, around, config.scene_keep_reach),
+        (output.target_prune, wanted, config.target_keep_reach),
     ):
-        corners, batch = _corners(level, config), level.grid.coords[:, 0].long()
-        for number, target in enumerate(targets):
-            relevant = [target.centers, target.auxiliary]
-            if level is output.scene_prune:
-                relevant.append(target.scene)
-            own: Int64[Tensor, "r"] = (batch == number).nonzero().flatten()
-            keep = keep_target(corners[own], torch.cat(relevant).to(corners), reach=reach)
-            total = total + keep_loss(level.logits[own], keep) / 3
+        batch = level.grid.coords[:, 0].long()
+        keep = keep_target(_corners(level, config), batch, centers, reach=reach)
+        total = total + keep_loss(level.logits, keep, batch, n_batch=len(targets)) / 3
     return total / max(len(targets), 1)
 
 

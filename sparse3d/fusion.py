@@ -2,52 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-@dataclass(frozen=True, eq=False)
-class Ragged:
-    """How the rows of a batch of scenes lie in a padded block ``[b, m]``."""
-
-    batch: Int64[Tensor, "v"]
-    """Scene of each row."""
-    place: Int64[Tensor, "v"]
-    """Position of each row in its scene."""
-    n_batch: int
-    longest: int
-
-    @classmethod
-    def of(cls, batch: Int64[Tensor, "v"], n_batch: int) -> Ragged:
-        """From the scene of each row, in any order; rows keep their order within a scene."""
-        counts = torch.bincount(batch, minlength=n_batch)
-        order = torch.argsort(batch, stable=True)
-        starts = counts.cumsum(0) - counts
-        place = torch.empty_like(batch)
-        place[order] = torch.arange(len(batch), device=batch.device) - starts[batch[order]]
-        return cls(batch, place, n_batch, int(counts.max()) if len(batch) else 0)
-
-    @property
-    def padding(self) -> Bool[Tensor, "b m"] | None:
-        """True where the block holds no row; None where it is full."""
-        if len(self.batch) == self.n_batch * self.longest:
-            return None
-        mask = torch.ones(self.n_batch, self.longest, dtype=torch.bool, device=self.batch.device)
-        mask[self.batch, self.place] = False
-        return mask
-
-    def pad(self, rows: Float[Tensor, "v c"]) -> Float[Tensor, "b m c"]:
-        """Rows into the block, zeros elsewhere."""
-        block = rows.new_zeros(self.n_batch, self.longest, rows.shape[1])
-        return block.index_put((self.batch, self.place), rows)
-
-    def unpad(self, block: Float[Tensor, "b m c"]) -> Float[Tensor, "v c"]:
-        """The rows out of the block, in their own order."""
-        return block[self.batch, self.place]
+from .ragged import Ragged
 
 
 class PositionEmbedding(nn.Module):

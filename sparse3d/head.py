@@ -219,20 +219,20 @@ class GroundingHead(nn.Module):
         """Training: a random subset of fixed size; the others are lost."""
         if sampling is None:
             return _whole(x)
-        return _keep(x, _random_subset(x, count, sampling, n_batch) | self._in_focus(x.grid, sampling))
+        return _keep(x, _random_subset(x, count, sampling, n_batch) | self._in_focus(x, sampling))
 
-    def _in_focus(self, grid: VoxelGrid, sampling: TrainSampling) -> Bool[Tensor, "v"]:
+    def _in_focus(self, x: SparseTensor | SharedTensor, sampling: TrainSampling) -> Bool[Tensor, "v"]:
         """Training: voxels that stay whatever the network thinks, so that boxes are learned before pruning is."""
         reach, focus = self.config.train_focus_reach, sampling.focus
-        stay = torch.zeros(len(grid), dtype=torch.bool, device=grid.device)
         if reach is None or focus is None:
-            return stay
-        batch = grid.coords[:, 0].long()
-        for number, centers in enumerate(focus):
-            own = (batch == number).nonzero().flatten()
-            corners = grid.coords[own, 1:].to(centers.dtype) * self.config.voxel_size
-            stay[own] = keep_target(corners, centers, reach=reach)
-        return stay
+            return torch.zeros(len(x.grid), dtype=torch.bool, device=x.grid.device)
+        if isinstance(x, SharedTensor):
+            return x.spread(lambda grid, centers: self._in_reach(grid, centers, reach), focus)
+        return self._in_reach(x.grid, focus, reach)
+
+    def _in_reach(self, grid: VoxelGrid, focus: Sequence[Float[Tensor, "_ 3"]], reach: float) -> Bool[Tensor, "v"]:
+        corners = grid.coords[:, 1:].to(focus[0]) * self.config.voxel_size
+        return keep_target(corners, grid.coords[:, 0].long(), focus, reach=reach)
 
     def _descend(
         self,
@@ -259,7 +259,7 @@ class GroundingHead(nn.Module):
             count = config.train_keep_scene if level == 1 else low + sampling.seed % max(high - low, 1)
             scores = _interpolated_keep_score(prune_logits, children)
             keep = keep_top(scores, children.coords[:, 0].long(), count=count, n_batch=n_batch)
-            keep = keep | self._in_focus(children, sampling)
+            keep = keep | self._in_focus(SparseTensor(children, scores[:, None]), sampling)
             kept_only = config.train_upsample_kept_only
             x = up_block(x, onto=children.select(keep)) if kept_only else _keep(up_block(x), keep)
             fell_back = torch.zeros(n_batch, dtype=torch.bool, device=x.feats.device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -41,12 +41,14 @@ def diou_loss(
     return 1 - shared / union + distance / diagonal.clamp(min=1e-12)
 
 
-def keep_loss(prune_logits: Float[Tensor, "v"], keep: Bool[Tensor, "v"]) -> Float[Tensor, ""]:
-    """Pruning loss of one scene and level.
+def keep_loss(
+    prune_logits: Float[Tensor, "v"], keep: Bool[Tensor, "v"], batch: Int64[Tensor, "v"], *, n_batch: int
+) -> Float[Tensor, ""]:
+    """Pruning loss of one level, summed over the sentences.
 
-    The logit says "prune", so the voxels to prune are the positives of the focal loss. Divided by the number of voxels to
-    keep, or by the number of voxels where none is.
+    The logit says "prune", so the voxels to prune are the positives of the focal loss. Each sentence's loss is divided by its
+    number of voxels to keep, or by its number of voxels where none is.
     """
-    n_keep = int(keep.sum())
-    divisor = n_keep if n_keep else max(len(keep), 1)
-    return focal_loss(prune_logits, ~keep).sum() / divisor
+    n_keep, n_voxels = torch.bincount(batch[keep], minlength=n_batch), torch.bincount(batch, minlength=n_batch)
+    divisor = torch.where(n_keep > 0, n_keep, n_voxels)
+    return (focal_loss(prune_logits, ~keep) / divisor[batch]).sum()

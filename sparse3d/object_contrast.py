@@ -17,6 +17,7 @@ from .assign import assign_boxes
 from .config import GrounderConfig
 from .criterion import SentenceTarget
 from .head import HeadOutput
+from .ragged import stack
 
 
 def object_contrast(output: HeadOutput, targets: Sequence[SentenceTarget], config: GrounderConfig) -> Float[Tensor, ""]:
@@ -30,20 +31,20 @@ def object_contrast(output: HeadOutput, targets: Sequence[SentenceTarget], confi
         targets: One a sentence; the target is the nearest of the scene's centres.
         config: Number of positives a box.
     """
-    batch = output.grid.coords[:, 0].long()
-    losses = []
-    for number, target in enumerate(targets):
-        if len(target.centers) != 1 or not len(target.scene):
-            continue
-        rows = (batch == number).nonzero().flatten()
-        centers = target.scene.to(output.corners)
-        owner = assign_boxes(output.corners[rows], centers, positives_per_box=config.positives_per_box)
-        owned = owner >= 0
-        counts = torch.bincount(owner[owned], minlength=len(centers))
-        sums = output.score_logits.new_zeros(len(centers)).index_add(0, owner[owned], output.score_logits[rows][owned])
-        truth = (centers - target.centers.to(centers)).square().sum(1).argmin()
-        if not int(counts[truth]):
-            continue
-        logits = (sums / counts.clamp(min=1)).masked_fill(counts == 0, -torch.inf)
-        losses.append(F.cross_entropy(logits[None], truth[None]))
-    return torch.stack(losses).mean() if losses else output.score_logits.sum() * 0
+    n_objects = [len(target.scene) if len(target.centers) == 1 else 0 for target in targets]
+    if not any(n_objects):
+        return output.score_logits.sum() * 0
+    scenes = [target.scene[:count] for target, count in zip(targets, n_objects, strict=True)]
+    batch, centers = output.grid.coords[:, 0].long(), stack(scenes, like=output.corners)
+    owner = assign_boxes(output.corners, batch, scenes, positives_per_box=config.positives_per_box)
+    owned, n_slots = owner >= 0, centers.shape[0] * centers.shape[1]
+    slot = batch[owned] * centers.shape[1] + owner[owned]
+    counts = torch.bincount(slot, minlength=n_slots).view(centers.shape[:2])
+    sums = output.score_logits.new_zeros(n_slots).index_add(0, slot, output.score_logits[owned]).view_as(counts)
+    meant = stack([t.centers[:1] for t in targets], like=centers)
+    truth = (centers - meant).square().sum(-1).nan_to_num(nan=torch.inf).argmin(1)
+    found = counts.gather(1, truth[:, None])[:, 0] > 0
+    if not bool(found.any()):
+        return output.score_logits.sum() * 0
+    logits = (sums / counts.clamp(min=1)).masked_fill(counts == 0, -torch.inf)
+    return F.cross_entropy(logits[found], truth[found])

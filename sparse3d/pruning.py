@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
 from ..core.errors import ShapeMismatch
+from .ragged import Ragged
 
 
 def keep_above_threshold(
@@ -36,14 +37,14 @@ def keep_above_threshold(
 
 def keep_top(scores: Float[Tensor, "v"], batch: Int64[Tensor, "v"], *, count: int, n_batch: int) -> Bool[Tensor, "v"]:
     """The ``count`` highest scores of each scene (all where it has fewer); among equals the earlier row."""
-    order = torch.argsort(scores, descending=True, stable=True)
-    order = order[torch.argsort(batch[order], stable=True)]
-    sizes = torch.bincount(batch, minlength=n_batch)
-    starts = sizes.cumsum(0) - sizes
-    rank = torch.arange(len(scores), device=scores.device) - starts[batch[order]]
-    keep = torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
-    keep[order[rank < count]] = True
-    return keep
+    ragged = Ragged.of(batch, n_batch)
+    if count < 1 or ragged.longest <= count:
+        return torch.full((len(scores),), count >= 1, dtype=torch.bool, device=scores.device)
+    least = ragged.pad(scores, -torch.inf).kthvalue(ragged.longest - count + 1, dim=1).values[batch]
+    better, equal = scores > least, scores == least
+    room = count - torch.bincount(batch[better], minlength=n_batch)
+    rank = ragged.unpad(ragged.pad(equal).cumsum(1))
+    return better | (equal & (rank <= room[batch]))
 
 
 def sample_by_coordinate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,6 +57,22 @@ class SharedTensor:
     def prune(self, keep: Bool[Tensor, "v"]) -> SparseTensor:
         """The voxels where a mask is true, in their order, on a new grid."""
         return SparseTensor(self.grid.select(keep), self.source.feats[self.rows[keep]])
+
+    def spread(
+        self, judge: Callable[[VoxelGrid, Sequence[Tensor]], Bool[Tensor, "_"]], about: Sequence[Tensor]
+    ) -> Bool[Tensor, "v"]:
+        """What ``judge`` says of the voxels of all copies, asked once for copies of one scene with the same tensor.
+
+        Args:
+            judge: Given a grid and a tensor for each of its batch entries, says something of each voxel.
+            about: The tensor of each copy.
+        """
+        kinds = [(scene, id(one)) for scene, one in zip(self.scene_of.tolist(), about, strict=True)]
+        first = {kind: kinds.index(kind) for kind in kinds}
+        different = SharedTensor(self.source, self.scene_of[list(first.values())])
+        said = judge(different.grid, [about[number] for number in first.values()])
+        parts = dict(zip(first, said.split(self._counts[different.scene_of].tolist()), strict=True))
+        return torch.cat([said[:0], *(parts[kind] for kind in kinds)])
 
     def _in_source(self, coords: Int[Tensor, "m 4"]) -> Int[Tensor, "m 4"]:
         scene = self.scene_of[coords[:, 0].long()].to(coords.dtype)

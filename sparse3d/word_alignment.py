@@ -19,34 +19,36 @@ from .grid import VoxelGrid
 from .tensor import SparseTensor
 
 
-def voxel_labels(
-    grid: VoxelGrid,
-    points: Float[Tensor, "n 3"],
-    batch: Int64[Tensor, "n"],
-    labels: Int64[Tensor, "n"],
-    *,
-    voxel_size: float,
-    n_labels: int,
-) -> Int64[Tensor, "v"]:
-    """Label of each voxel: the one that most of its points have, or -1 where no point has one.
+def rows_of_points(
+    grid: VoxelGrid, points: Float[Tensor, "n 3"], batch: Int64[Tensor, "n"], *, voxel_size: float
+) -> Int64[Tensor, "n"]:
+    """The voxel that each point lies in, -1 where there is none.
 
     Args:
         grid: A level of the backbone.
         points: Metres, in the frame of the grid.
         batch: Scene of each point.
-        labels: Label of each point, -1 for none.
         voxel_size: Edge of an input voxel (m); the grid's strides count in it.
+    """
+    stride = torch.tensor(grid.stride, device=points.device, dtype=torch.int64)
+    cells = torch.div(torch.floor(points / voxel_size).long(), stride, rounding_mode="floor") * stride
+    return grid.rows_of(torch.cat([batch[:, None], cells], 1).to(torch.int32))
+
+
+def voxel_labels(
+    rows: Int64[Tensor, "n"], labels: Int64[Tensor, "n"], *, n_voxels: int, n_labels: int
+) -> Int64[Tensor, "v"]:
+    """Label of each voxel: the one that most of its points have, or -1 where no point has one.
+
+    Args:
+        rows: The voxel of each point, -1 for none.
+        labels: Label of each point, -1 for none.
+        n_voxels: Number of voxels.
         n_labels: Number of labels.
     """
-    known = labels >= 0
-    stride = torch.tensor(grid.stride, device=points.device, dtype=torch.int64)
-    cells = torch.div(torch.floor(points[known] / voxel_size).long(), stride, rounding_mode="floor") * stride
-    rows = grid.rows_of(torch.cat([batch[known, None], cells], 1).to(torch.int32))
-    found = rows >= 0
-    votes = torch.bincount(rows[found] * n_labels + labels[known][found], minlength=len(grid) * n_labels).view(
-        len(grid), n_labels
-    )
-    most = votes.max(1)
+    counted = (rows >= 0) & (labels >= 0)
+    votes = torch.bincount(rows[counted] * n_labels + labels[counted], minlength=n_voxels * n_labels)
+    most = votes.view(n_voxels, n_labels).max(1)
     return torch.where(most.values > 0, most.indices, -1)
 
 

@@ -2,18 +2,8 @@
 
 import torch
 from torch import nn
-from trisparse.sparse3d.fusion import Attention, PositionEmbedding, Ragged, TextVoxelTransformer
-
-
-def test_rows_come_back_as_they_went_into_the_block() -> None:
-    batch = torch.tensor([1, 0, 1, 2, 0, 1])
-    rows = torch.randn(6, 4)
-    ragged = Ragged.of(batch, 4)
-    block = ragged.pad(rows)
-    assert block.shape == (4, 3, 4)
-    assert ragged.padding is not None
-    assert ragged.padding.tolist() == [[False, False, True], [False] * 3, [False, True, True], [True] * 3]
-    torch.testing.assert_close(ragged.unpad(block), rows)
+from trisparse.sparse3d.fusion import Attention, PositionEmbedding, TextVoxelTransformer
+from trisparse.sparse3d.ragged import Ragged
 
 
 def test_attention_is_that_of_torch() -> None:

@@ -40,14 +40,23 @@ def test_gradients_of_the_losses_match_differences() -> None:
     logits = torch.randn(6, generator=generator, dtype=torch.float64, requires_grad=True)
     keep = torch.tensor([True, False, True, False, False, True])
     assert torch.autograd.gradcheck(lambda x: focal_loss(x, keep), logits)
-    assert torch.autograd.gradcheck(lambda x: keep_loss(x, keep), logits)
+    assert torch.autograd.gradcheck(lambda x: keep_loss(x, keep, torch.tensor([0, 0, 2, 2, 2, 2]), n_batch=3), logits)
 
 
 def test_keep_loss_counts_voxels_to_keep_or_all_where_there_is_none() -> None:
-    logits = torch.zeros(4, dtype=torch.float64)
+    logits, one = torch.zeros(4, dtype=torch.float64), torch.zeros(4, dtype=torch.int64)
     prune, keep = 0.25 * 0.25 * math.log(2), 0.75 * 0.25 * math.log(2)
-    two = keep_loss(logits, torch.tensor([True, True, False, False]))
-    none = keep_loss(logits, torch.zeros(4, dtype=torch.bool))
+    two = keep_loss(logits, torch.tensor([True, True, False, False]), one, n_batch=1)
+    none = keep_loss(logits, torch.zeros(4, dtype=torch.bool), one, n_batch=1)
     torch.testing.assert_close(two, torch.tensor((2 * prune + 2 * keep) / 2, dtype=torch.float64))
     torch.testing.assert_close(none, torch.tensor(prune, dtype=torch.float64))
-    assert float(keep_loss(logits[:0], torch.zeros(0, dtype=torch.bool))) == 0
+    assert float(keep_loss(logits[:0], torch.zeros(0, dtype=torch.bool), one[:0], n_batch=1)) == 0
+
+
+def test_keep_loss_of_a_batch_is_the_sum_over_its_sentences() -> None:
+    logits = torch.randn(6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    keep, batch = torch.tensor([True, False, False, False, True, True]), torch.tensor([0, 2, 0, 2, 0, 0])
+    alone = [
+        keep_loss(logits[batch == b], keep[batch == b], torch.zeros_like(batch[batch == b]), n_batch=1) for b in (0, 2)
+    ]
+    torch.testing.assert_close(keep_loss(logits, keep, batch, n_batch=3), alone[0] + alone[1])

@@ -23,6 +23,19 @@ def test_the_highest_scores_of_each_scene_are_kept_and_ties_go_to_the_earlier_ro
     assert keep_top(scores, batch, count=2, n_batch=2).tolist() == [True, True, True, False, True]
 
 
+def test_keeping_the_highest_scores_is_sorting_and_cutting() -> None:
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.randint(0, 5, (300,), generator=generator)
+    scores = torch.randint(0, 12, (300,), generator=generator).double()
+    scores[batch == 3] = -torch.inf
+    for count in (0, 1, 17, 62, 70, 300):
+        kept = keep_top(scores, batch, count=count, n_batch=6)
+        for scene in range(6):
+            rows = (batch == scene).nonzero().flatten().tolist()
+            best = sorted(rows, key=lambda row: (-float(scores[row]), row))[:count]
+            assert [row for row in rows if kept[row]] == sorted(best)
+
+
 def test_the_sample_depends_on_coordinates_and_not_on_row_order_or_batch_number() -> None:
     generator = torch.Generator().manual_seed(3)
     xyz = torch.unique(torch.randint(-50, 50, (900, 3), generator=generator, dtype=torch.int32), dim=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from trisparse.sparse3d.grid import VoxelGrid
 from trisparse.sparse3d.ops import lookup, prune
@@ -59,3 +61,16 @@ def test_a_scene_that_has_no_voxel_is_shared_as_nothing() -> None:
         0,
         len(source.grid),
     ]
+
+
+def test_what_is_asked_of_all_copies_is_asked_once_for_equal_ones() -> None:
+    source, asked = random_tensor(60, 3, batch=4), []
+    level, about = SharedTensor(source, SCENE_OF), [torch.tensor([float(n)]) for n in range(4)]
+    about = [about[0], about[1], about[1], about[3], about[0]]
+
+    def judge(grid: VoxelGrid, numbers: Sequence[torch.Tensor]) -> torch.Tensor:
+        asked.append(len(numbers))
+        return grid.coords[:, 1] > torch.cat(list(numbers))[grid.coords[:, 0].long()] - 2
+
+    assert torch.equal(level.spread(judge, about), judge(level.grid, about))
+    assert asked == [4, 5]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from trisparse.sparse3d.grid import VoxelGrid
 from trisparse.sparse3d.tensor import SparseTensor
-from trisparse.sparse3d.word_alignment import alignment_loss, voxel_labels
+from trisparse.sparse3d.word_alignment import alignment_loss, rows_of_points, voxel_labels
 
 
 def _grid() -> VoxelGrid:
@@ -16,21 +16,24 @@ def _grid() -> VoxelGrid:
     return VoxelGrid(coords, (4, 4, 4))
 
 
+def _labels(points: torch.Tensor, batch: torch.Tensor, labels: torch.Tensor) -> list[int]:
+    rows = rows_of_points(_grid(), points, batch, voxel_size=0.5)
+    return voxel_labels(rows, labels, n_voxels=4, n_labels=3).tolist()
+
+
 def test_a_voxel_has_the_category_of_most_of_its_labelled_points() -> None:
     # Cells of 4 voxels of 0.5 m: [-2, 0), [0, 2) and [2, 4) m along x.
     points = torch.tensor([[-0.1, 0.1, 0.1], [0.1, 0, 0], [0.2, 0, 0], [1.9, 1.9, 1.9], [0.5, 0, 0], [3.0, 0, 0]])
     batch = torch.tensor([0, 0, 0, 0, 1, 1])
     categories = torch.tensor([2, 1, 0, 1, -1, 0])
-    labels = voxel_labels(_grid(), points, batch, categories, voxel_size=0.5, n_labels=3)
-    assert labels.tolist() == [2, 1, -1, 0]
+    assert _labels(points, batch, categories) == [2, 1, -1, 0]
 
 
 def test_points_outside_the_grid_and_no_points_label_nothing() -> None:
     far = torch.tensor([[90.0, 0, 0]])
-    labels = voxel_labels(_grid(), far, torch.tensor([0]), torch.tensor([1]), voxel_size=0.5, n_labels=3)
-    assert labels.tolist() == [-1] * 4
+    assert _labels(far, torch.tensor([0]), torch.tensor([1])) == [-1] * 4
     empty = torch.zeros(0, dtype=torch.int64)
-    assert voxel_labels(_grid(), torch.zeros(0, 3), empty, empty, voxel_size=0.5, n_labels=3).tolist() == [-1] * 4
+    assert _labels(torch.zeros(0, 3), empty, empty) == [-1] * 4
 
 
 def test_loss_is_that_of_a_blind_guess_for_empty_features_and_small_for_the_right_word() -> None:
