@@ -18,7 +18,7 @@ from .surfaces import TABLE_LAMP_STYLES
 Rng = np.random.Generator
 
 
-def furnish(rng: Rng, *, use_held_out: bool) -> Room:
+def furnish_room(rng: Rng, *, use_held_out: bool) -> Room:
     """A furnished room of a random kind.
 
     Args:

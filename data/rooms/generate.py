@@ -12,7 +12,7 @@ from ...core.random import numpy_rng
 from ..point_cloud import PointCloud
 from ..referral import Referral
 from ..scene import Scene, SceneObject
-from .furnishing import furnish, shell
+from .furnishing import furnish_room, shell
 from .layout import Room
 from .relations import Claim, Thing
 from .scan_variety import vary_colors, vary_scan
@@ -67,7 +67,7 @@ def generate_room(seed: int, config: RoomConfig = RoomConfig()) -> Scene:
 def generate_described_room(seed: int, config: RoomConfig = RoomConfig()) -> DescribedRoom:
     """As :func:`generate_room`, with what its sentences are meant to say."""
     held_out = config.split == "eval"
-    room = furnish(numpy_rng(seed, "room"), use_held_out=held_out)
+    room = furnish_room(numpy_rng(seed, "room"), use_held_out=held_out)
     walls = shell(room, numpy_rng(seed, "shell"))
     scan_config = vary_scan(numpy_rng(seed, "vary scan"), config.scan) if config.vary_scan else config.scan
     scan = scan_room(room, walls, numpy_rng(seed, "scan"), scan_config)

@@ -13,7 +13,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .camera_path import path_from_one_place, path_through_room
 from .layout import Item, Room
+from .sensor import SensorConfig, measured_pixels, with_ceiling
 from .shapes import Part, Shape
 
 Floats = NDArray[np.float64]
@@ -58,22 +60,29 @@ class _Parts:
     item: Ints
 
 
-def scan_room(room: Room, shell: Shape, rng: np.random.Generator, config: ScanConfig) -> RoomScan:
+def scan_room(
+    room: Room, shell: Shape, rng: np.random.Generator, config: ScanConfig, sensor: SensorConfig | None = None
+) -> RoomScan:
     """Scan a room.
 
     Args:
         shell: Floor, walls and ceiling, in the room's frame.
+        sensor: What else is particular about the scan, if anything.
     """
-    parts = _gather(room, shell, rng)
+    ceiling = None if sensor is None else sensor.ceiling
+    parts = _gather(room, shell if ceiling is None else with_ceiling(shell, room, present=ceiling), rng)
     points, colors, items = [], [], []
     light = np.array([rng.uniform(-0.5, 0.5), rng.uniform(-0.5, 0.5), room.height - 0.1])
-    for room_from_camera, center in _path(room, rng, config.n_views):
+    path = path_from_one_place if sensor is not None and sensor.from_one_place else path_through_room
+    for room_from_camera, center in path(room, rng, config.n_views):
         depth, part, normal = _cast(config, parts, room_from_camera, center)
         hit = np.flatnonzero(part >= 0)
         rays = _pixel_rays(config)[hit] @ room_from_camera.T
         z, n = depth[hit], normal[hit]
         facing = np.abs((rays * n).sum(1)) / np.sqrt((rays**2).sum(1))
         keep = (z < config.range_m * (0.75 + 0.25 * rng.random(len(z)))) & (facing > 0.06 + 0.12 * rng.random(len(z)))
+        if sensor is not None:
+            keep &= measured_pixels(sensor, (config.width_px, config.height_px), rng)[hit]
         hit, rays, z, n = hit[keep], rays[keep], z[keep], n[keep]
         at = center + rays * z[:, None]
         noisy = z + config.noise_m * (0.5 + 0.5 * z**2) * rng.standard_normal(len(z))
@@ -92,10 +101,16 @@ def _gather(room: Room, shell: Shape, rng: np.random.Generator) -> _Parts:
     signs = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
     for k, (_, item, part) in enumerate(pairs):
         cos, sin = math.cos(item.yaw), math.sin(item.yaw)
-        turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ np.array(part.rotation)
-        half = np.array(part.half)
-        centers[k] = item.at(*part.center)
-        unit_from_room[k] = turn.T / half[:, None]
+        yawed = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+        half, stretch = np.array(part.half), item.shape.stretch
+        if stretch == (1.0, 1.0, 1.0):
+            turn = yawed @ np.array(part.rotation)
+            centers[k] = item.at(*part.center)
+            unit_from_room[k] = turn.T / half[:, None]
+        else:
+            turn = yawed @ (np.array(stretch)[:, None] * np.array(part.rotation))
+            centers[k] = item.at(*(c * s for c, s in zip(part.center, stretch, strict=True)))
+            unit_from_room[k] = np.linalg.inv(turn) / half[:, None]
         wide = max(1.0, part.taper)
         reach[k] = centers[k] + (signs * half * np.array([wide, wide, 1.0])) @ turn.T
     colors = np.array([p.color for _, _, p in pairs]) * rng.uniform(0.95, 1.05, (n, 1))
@@ -108,51 +123,6 @@ def _gather(room: Room, shell: Shape, rng: np.random.Generator) -> _Parts:
         colors,
         np.array([i for i, _, _ in pairs], np.int64),
     )
-
-
-def _path(room: Room, rng: np.random.Generator, n_views: int) -> list[tuple[Floats, Floats]]:
-    """Camera poses: standing places inside the room, from each of which it looks around; rotation and centre."""
-    tall = [r for r in (item.rect() for item in room.items) if r[5] > 0.95]
-    places: list[Floats] = []
-    for margin in (0.35, 0.15, 0.0):
-        for _ in range(400):
-            if len(places) >= 10:
-                break
-            at = np.array(
-                [
-                    rng.uniform(-0.5, 0.5) * (room.width - 0.9),
-                    rng.uniform(-0.5, 0.5) * (room.depth - 0.9),
-                    rng.uniform(1.3, 1.75),
-                ]
-            )
-            blocked = any(r[0] - margin < at[0] < r[1] + margin and r[2] - margin < at[1] < r[3] + margin for r in tall)
-            if not blocked:
-                places.append(at)
-    if not places:
-        places.append(np.array([0.0, 0.0, room.height - 0.3]))
-    start = rng.uniform(0, 2 * math.pi)
-    order = rng.permutation(len(room.items))
-    poses = []
-    for k in range(n_views):
-        center = places[k % len(places)] + rng.normal(0, 0.05, 3)
-        yaw = start + k * 2.399963 + rng.normal(0, 0.2)
-        pitch = rng.uniform(-0.75, -0.1)
-        if k % 2 and len(order):  # every second view is aimed at a thing, as people aim their camera
-            low_x, high_x, low_y, high_y, low_z, high_z = room.items[int(order[k // 2 % len(order)])].rect()
-            aim = np.array([(low_x + high_x) / 2, (low_y + high_y) / 2, (low_z + high_z) / 2])
-            away = [abs(math.sqrt(float(((p - aim) ** 2).sum())) - 2.0) for p in places]
-            center = places[int(np.argmin(away))] + rng.normal(0, 0.12, 3)
-            step = aim - center
-            yaw = math.atan2(step[1], step[0]) + rng.normal(0, 0.08)
-            pitch = math.atan2(step[2], math.hypot(step[0], step[1])) + rng.normal(0, 0.05)
-        poses.append((_look(yaw, pitch), center))
-    return poses
-
-
-def _look(yaw: float, pitch: float) -> Floats:
-    forward = np.array([math.cos(yaw) * math.cos(pitch), math.sin(yaw) * math.cos(pitch), math.sin(pitch)])
-    right = np.array([math.sin(yaw), -math.cos(yaw), 0.0])
-    return np.stack([right, np.cross(forward, right), forward], 1)
 
 
 def _pixel_rays(config: ScanConfig) -> Floats:

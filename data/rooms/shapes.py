@@ -66,12 +66,16 @@ class Surface:
 
 @dataclass(frozen=True)
 class Shape:
-    """Parts, full size, surfaces to put things on, and the room under it (``None``: closed)."""
+    """Parts, full size, surfaces to put things on, and the room under it (``None``: closed).
+
+    ``stretch`` is what the parts are multiplied by along x, y and z; size and surfaces are meant after it.
+    """
 
     parts: tuple[Part, ...]
     size: Vec
     tops: tuple[Surface, ...] = ()
     under: Surface | None = None
+    stretch: Vec = (1.0, 1.0, 1.0)
 
 
 def assemble(parts: Sequence[Part], tops: Sequence[Surface] = (), under: Surface | None = None) -> Shape:

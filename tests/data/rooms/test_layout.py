@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from trisparse.data.rooms.furnishing import furnish
+from trisparse.data.rooms.furnishing import furnish_room
 from trisparse.data.rooms.layout import Item, Room, against_wall, overlaps
 from trisparse.data.rooms.shapes import assemble, block
 
 
 @pytest.mark.parametrize("seed", range(25))
 def test_nothing_interpenetrates_but_chairs_pushed_under_tables(seed: int) -> None:
-    room = furnish(np.random.default_rng(seed), use_held_out=bool(seed % 2))
+    room = furnish_room(np.random.default_rng(seed), use_held_out=bool(seed % 2))
     for i, a in enumerate(room.items):
         for j, b in enumerate(room.items[:i]):
             if overlaps(a.rect(), b.rect(), -0.005) and a.support != j:
@@ -22,7 +22,7 @@ def test_nothing_interpenetrates_but_chairs_pushed_under_tables(seed: int) -> No
 
 @pytest.mark.parametrize("seed", range(25))
 def test_things_stay_inside_the_room_and_stand_on_something(seed: int) -> None:
-    room = furnish(np.random.default_rng(seed), use_held_out=False)
+    room = furnish_room(np.random.default_rng(seed), use_held_out=False)
     for item in room.items:
         x0, x1, y0, y1, z0, _ = item.rect()
         assert max(abs(x0), abs(x1)) < room.width / 2 + 0.08
