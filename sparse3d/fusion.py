@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .ragged import Ragged
+
+Cut = Callable[[Tensor], list[Tensor]]
+"""Rows into blocks of scenes."""
 
 
 class PositionEmbedding(nn.Module):
@@ -26,6 +32,16 @@ class PositionEmbedding(nn.Module):
         return self.position_embedding_head(corners.T[None])[0].T
 
 
+@dataclass(frozen=True, eq=False)
+class Meeting:
+    """Which queries meet which keys: blocks ``[g, q, ...]`` and ``[g, k, ...]`` side by side, without padding among voxels."""
+
+    cut_queries: Cut
+    cut_keys: Cut
+    paddings: Sequence[Bool[Tensor, "_ _"] | None]
+    """For each block of keys True where there is no key; None where there always is one."""
+
+
 class Attention(nn.MultiheadAttention):
     """Multi-head attention in which a query without any key gets the output bias instead of NaN."""
 
@@ -34,25 +50,53 @@ class Attention(nn.MultiheadAttention):
 
     def attend(
         self,
+        query: Float[Tensor, "*q c"],
+        key: Float[Tensor, "*k c"],
+        value: Float[Tensor, "*k c"],
+        meeting: Meeting,
+    ) -> Float[Tensor, "*q c"]:
+        """Attention of queries to keys."""
+        q, k, v = self._project(query, key, value)
+        mixed = [
+            self._mix(*parts).flatten(0, -2)
+            for parts in zip(
+                meeting.cut_queries(q), meeting.cut_keys(k), meeting.cut_keys(v), meeting.paddings, strict=True
+            )
+        ]
+        rows = torch.cat([q.new_empty(0, self.embed_dim), *mixed]) if len(mixed) != 1 else mixed[0]
+        return self.out_proj(rows.view(query.shape))
+
+    def _project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The input projections, two in one where they read the same."""
+        width, weight, bias = self.embed_dim, self.in_proj_weight, self.in_proj_bias
+        if query is key:
+            q, k = F.linear(query, weight[: 2 * width], bias[: 2 * width]).chunk(2, -1)
+            return q, k, F.linear(value, weight[2 * width :], bias[2 * width :])
+        q = F.linear(query, weight[:width], bias[:width])
+        if key is value:
+            k, v = F.linear(key, weight[width:], bias[width:]).chunk(2, -1)
+            return q, k, v
+        k = F.linear(key, weight[width : 2 * width], bias[width : 2 * width])
+        return q, k, F.linear(value, weight[2 * width :], bias[2 * width :])
+
+    def _mix(
+        self,
         query: Float[Tensor, "b q c"],
         key: Float[Tensor, "b k c"],
         value: Float[Tensor, "b k c"],
         key_padding: Bool[Tensor, "b k"] | None,
     ) -> Float[Tensor, "b q c"]:
-        """Attention of queries to keys; ``key_padding`` is True where there is no key."""
+        """Projected values, averaged as queries and keys say; zeros where there is no key."""
         if not key.shape[1]:
-            return self.out_proj.bias.expand_as(query) if self.out_proj.bias is not None else torch.zeros_like(query)
-        width, weight, bias = self.embed_dim, self.in_proj_weight, self.in_proj_bias
-        q = self._split(F.linear(query, weight[:width], bias[:width]))
-        k = self._split(F.linear(key, weight[width : 2 * width], bias[width : 2 * width]))
-        v = self._split(F.linear(value, weight[2 * width :], bias[2 * width :]))
+            return torch.zeros_like(query)
+        q, k, v = self._split(query), self._split(key), self._split(value)
         mask = None
         if key_padding is not None:
             alone = key_padding.all(1)
             mask = ~(key_padding & ~alone[:, None])[:, None, None, :]
             v = v.masked_fill(alone[:, None, None, None], 0)
         mixed = F.scaled_dot_product_attention(q, k, v, mask, self.dropout if self.training else 0.0)
-        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return mixed.transpose(1, 2).flatten(2)
 
     @torch.no_grad()
     def align(self) -> None:
@@ -64,6 +108,37 @@ class Attention(nn.MultiheadAttention):
         return x.unflatten(2, (self.num_heads, self.head_dim)).transpose(1, 2)
 
 
+@dataclass(frozen=True, eq=False)
+class Meetings:
+    """Who reads whom in one batch of scenes."""
+
+    among_voxels: Meeting
+    among_words: Meeting
+    words_read_voxels: Meeting
+    voxels_read_words: Meeting
+
+    @classmethod
+    def of(cls, ragged: Ragged, text_padding: Bool[Tensor, "b l"] | None) -> Meetings:
+        """From the scene of each voxel and the words that are none."""
+        scenes = [count for count, _ in ragged.runs]
+        full = [None] * len(scenes)
+        paddings = full if text_padding is None else list(text_padding.split(scenes))
+
+        def words(text: Tensor) -> list[Tensor]:
+            return list(text.split(scenes))
+
+        return cls(
+            Meeting(ragged.cut, ragged.cut, full),
+            Meeting(_as_it_is, _as_it_is, [text_padding]),
+            Meeting(words, ragged.cut, full),
+            Meeting(ragged.cut, words, paddings),
+        )
+
+
+def _as_it_is(x: Tensor) -> list[Tensor]:
+    return [x]
+
+
 class _SelfAttention(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -72,10 +147,10 @@ class _SelfAttention(nn.Module):
         self.norm1 = nn.LayerNorm(width)
 
     def forward(
-        self, x: Float[Tensor, "b l c"], position: Float[Tensor, "b l c"] | None, padding: Bool[Tensor, "b l"] | None
-    ) -> Float[Tensor, "b l c"]:
+        self, x: Float[Tensor, "*l c"], position: Float[Tensor, "*l c"] | None, meeting: Meeting
+    ) -> Float[Tensor, "*l c"]:
         q = x if position is None else x + position
-        return self.norm1(x + self.dropout(self.self_attn.attend(q, q, x, padding)))
+        return self.norm1(x + self.dropout(self.self_attn.attend(q, q, x, meeting)))
 
 
 class CrossAttention(nn.Module):
@@ -95,15 +170,16 @@ class CrossAttention(nn.Module):
 
     def forward(
         self,
-        vision: Float[Tensor, "b v c"],
-        position: Float[Tensor, "b v c"],
-        vision_padding: Bool[Tensor, "b v"] | None,
+        vision: Float[Tensor, "v c"],
+        position: Float[Tensor, "v c"],
         text: Float[Tensor, "b l c"],
-        text_padding: Bool[Tensor, "b l"] | None,
-    ) -> tuple[Float[Tensor, "b v c"], Float[Tensor, "b l c"]]:
-        new_text = self.norm_lv(text + self.dropout(self.cross_lv.attend(text, vision, vision, vision_padding)))
+        meetings: Meetings,
+    ) -> tuple[Float[Tensor, "v c"], Float[Tensor, "b l c"]]:
+        new_text = self.norm_lv(
+            text + self.dropout(self.cross_lv.attend(text, vision, vision, meetings.words_read_voxels))
+        )
         new_text = self.norm_lv2(new_text + self.ffn_lv(new_text))
-        read = self.cross_vl.attend(vision + position, text, text, text_padding)
+        read = self.cross_vl.attend(vision + position, text, text, meetings.voxels_read_words)
         new_vision = self.norm_vl(vision + self.dropout(read))
         new_vision = self.norm_vl2(new_vision + self.ffn_vl(new_vision))
         return new_vision, new_text
@@ -124,15 +200,14 @@ class _FusionLayer(nn.Module):
 
     def forward(
         self,
-        vision: Float[Tensor, "b v c"],
-        position: Float[Tensor, "b v c"],
-        vision_padding: Bool[Tensor, "b v"] | None,
+        vision: Float[Tensor, "v c"],
+        position: Float[Tensor, "v c"],
         text: Float[Tensor, "b l c"],
-        text_padding: Bool[Tensor, "b l"] | None,
-    ) -> tuple[Float[Tensor, "b v c"], Float[Tensor, "b l c"]]:
-        vision = self.self_attention_visual(vision, position, vision_padding)
-        text = self.self_attention_lang(text, None, text_padding)
-        return self.cross_layer(vision, position, vision_padding, text, text_padding)
+        meetings: Meetings,
+    ) -> tuple[Float[Tensor, "v c"], Float[Tensor, "b l c"]]:
+        vision = self.self_attention_visual(vision, position, meetings.among_voxels)
+        text = self.self_attention_lang(text, None, meetings.among_words)
+        return self.cross_layer(vision, position, text, meetings)
 
 
 class TextVoxelTransformer(nn.Module):
@@ -162,7 +237,8 @@ class TextVoxelTransformer(nn.Module):
         Returns:
             New voxel features, rows as they came, and new token features.
         """
-        block, where, padding = ragged.pad(vision), ragged.pad(position), ragged.padding
+        meetings = Meetings.of(ragged, text_padding)
+        rows, where = ragged.sort(vision), ragged.sort(position)
         for layer in self.layers:
-            block, text = layer(block, where, padding, text, text_padding)
-        return ragged.unpad(block), text
+            rows, text = layer(rows, where, text, meetings)
+        return ragged.unsort(rows), text

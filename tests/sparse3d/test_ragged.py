@@ -15,6 +15,18 @@ def test_rows_come_back_as_they_went_into_the_block() -> None:
     torch.testing.assert_close(ragged.unpad(block), rows)
 
 
+def test_rows_are_cut_into_one_full_block_for_each_run_of_equal_scenes() -> None:
+    batch = torch.tensor([1, 0, 1, 3, 0, 4, 3])
+    rows = torch.randn(7, 2)
+    ragged = Ragged.of(batch, 5)
+    assert ragged.runs == ((2, 2), (1, 0), (1, 2), (1, 1))
+    blocks = ragged.cut(ragged.sort(rows))
+    assert [tuple(block.shape) for block in blocks] == [(2, 2, 2), (1, 0, 2), (1, 2, 2), (1, 1, 2)]
+    torch.testing.assert_close(blocks[0][1], rows[[0, 2]])
+    torch.testing.assert_close(blocks[3][0], rows[[5]])
+    torch.testing.assert_close(ragged.unsort(torch.cat([block.flatten(0, 1) for block in blocks])), rows)
+
+
 def test_rows_of_scenes_in_order_lie_as_those_of_scenes_in_disorder() -> None:
     batch = torch.tensor([0, 0, 2, 2, 2])
     ragged = Ragged.of(batch, 3)
