@@ -55,7 +55,7 @@ class KernelMap:
 
     @cached_property
     def neighbours(self) -> NeighbourTable:
-        """The same as a dense table, for kernels that gather."""
+        """The same as tiles of output rows, for kernels that gather."""
         return NeighbourTable.of(self.rows_in, self.rows_out, self.starts, self.n_out)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""A kernel map as a dense table, in the order and with the tiles that an implicit matrix product on a GPU works in."""
+"""A kernel map as tiles of gathered rows, in the order in which an implicit matrix product on a GPU takes them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _MASK_BITS = 63
 
 @dataclass(frozen=True, eq=False)
 class NeighbourTable:
-    """For each tap and output row the input row that they meet.
+    """For each tile of :data:`TILE_ROWS` output rows, and each tap that any of them has, the input rows that they meet.
 
     Output rows are taken in an order of their own: those that have the same taps stand together (as in spconv 2), so that
-    most tiles lack most taps as a whole and pass them over; among these the order is that of the coordinates.
+    most tiles lack most taps as a whole; among these the order is that of the coordinates.
     """
 
-    rows_in: Int32[Tensor, "k p"]
-    """-1 where there is none."""
+    rows_in: Int32[Tensor, "e r"]
+    """Input rows, one entry a tile and tap, tile after tile, taps in their order; -1 where there is none."""
+    taps: Int32[Tensor, "e"]
+    """The tap of each entry."""
+    starts: Int32[Tensor, "_"]
+    """Where each tile's entries begin, and the end of the last."""
     rows_out: Int32[Tensor, "p"]
-    """Every output row once: the one that each column stands for; -1 where the last tile is filled up."""
-    tile_taps: Int32[Tensor, "t k"]
-    """For each tile of :data:`TILE_ROWS` columns the taps that any of them has, in their order; the rest is not to be read."""
-    tile_counts: Int32[Tensor, "t"]
-    """How many taps each tile has."""
+    """Every output row once, tile after tile; -1 where the last tile is filled up."""
 
     @classmethod
     def of(
@@ -45,17 +45,18 @@ class NeighbourTable:
             starts: Where each tap's pairs begin, and the end of the last.
             n_out: Output rows that there are.
         """
-        device, taps = rows_in.device, len(starts) - 1
+        device, n_taps = rows_in.device, len(starts) - 1
         counts = torch.tensor(starts, device=device).diff()
-        tap = torch.arange(taps, device=device).repeat_interleave(counts, output_size=len(rows_in))
-        table = torch.full((taps, n_out), -1, dtype=torch.int32, device=device)
+        tap = torch.arange(n_taps, device=device).repeat_interleave(counts, output_size=len(rows_in))
+        table = torch.full((n_taps, n_out), -1, dtype=torch.int32, device=device)
         table.view(-1)[tap * n_out + rows_out] = rows_in
         order = _by_taps(table, rows_out)
         filling = (0, -n_out % TILE_ROWS)
-        table = functional.pad(table.index_select(1, order), filling, value=-1)
-        present = (table >= 0).view(taps, -1, TILE_ROWS).any(2).T
-        tile_taps = torch.argsort(~present, dim=1, stable=True).int().contiguous()
-        return cls(table, functional.pad(order.int(), filling, value=-1), tile_taps, present.sum(1).int())
+        tiles = functional.pad(table.index_select(1, order), filling, value=-1).view(n_taps, -1, TILE_ROWS)
+        present = (tiles >= 0).any(2).T
+        tile, taps = present.nonzero(as_tuple=True)
+        ends = functional.pad(present.sum(1).cumsum(0), (1, 0))
+        return cls(tiles[taps, tile], taps.int(), ends.int(), functional.pad(order.int(), filling, value=-1))
 
 
 def _by_taps(table: Tensor, rows_out: Tensor) -> Tensor:

@@ -22,7 +22,9 @@ _SLICES_WANTED = 2048
 """Programs among which the weight gradient is shared out, if there are pairs enough: several for each multiprocessor."""
 _BLOCKS_A_SLICE = 8
 """Blocks of pairs in a slice at least: with fewer, adding up the slices costs more than they save."""
-_BLOCK = 1024
+_STAGES = 5
+"""Of the software pipeline. Two lie between the load of a row's number and that of the row, two between that and its use."""
+_BLOCK = 512
 """Numbers that a program adds up at the end."""
 
 
@@ -65,18 +67,20 @@ def _add_product(total, left, right, ARITHMETIC: tl.constexpr, WIDEN: tl.constex
 @no_type_check
 @triton.jit
 def products_kernel(
-    feats, kernel, table, rows_out, tile_taps, tile_counts, out, n_places, n_taps, channels, columns, panels,
+    feats, kernel, rows_in, taps, starts, rows_out, out, channels, columns, panels,
     ROWS: tl.constexpr, CHANNELS: tl.constexpr, COLUMNS: tl.constexpr, CHUNKS: tl.constexpr,
     ARITHMETIC: tl.constexpr, WIDEN: tl.constexpr,
 ):  # fmt: skip
     """One tile of output rows by one panel of columns: the taps that the tile has, each in chunks of channels."""
     tile = tl.program_id(0) // panels
-    place = tile * ROWS + tl.arange(0, ROWS)
+    lane = tl.arange(0, ROWS)
     column = tl.program_id(0) % panels * COLUMNS + tl.arange(0, COLUMNS)
     total = tl.zeros((ROWS, COLUMNS), tl.float64 if ARITHMETIC == "double" else tl.float32)
-    for step in range(tl.load(tile_counts + tile) * CHUNKS):
-        tap = tl.load(tile_taps + tile * n_taps + step // CHUNKS).to(tl.int64)
-        row = tl.load(table + tap * n_places + place).to(tl.int64)
+    first = tl.load(starts + tile)
+    for step in range((tl.load(starts + tile + 1) - first) * CHUNKS):
+        entry = (first + step // CHUNKS).to(tl.int64)
+        tap = tl.load(taps + entry).to(tl.int64)
+        row = tl.load(rows_in + entry * ROWS + lane).to(tl.int64)
         channel = step % CHUNKS * CHANNELS + tl.arange(0, CHANNELS)
         left = tl.load(
             feats + row[:, None] * channels + channel[None, :],
@@ -89,7 +93,7 @@ def products_kernel(
             other=0.0,
         )
         total = _add_product(total, left, right, ARITHMETIC, WIDEN)
-    row = tl.load(rows_out + place).to(tl.int64)
+    row = tl.load(rows_out + tile * ROWS + lane).to(tl.int64)
     tl.store(
         out + row[:, None] * columns + column[None, :],
         total.to(out.dtype.element_ty),
@@ -159,7 +163,6 @@ def products(
 ) -> Float[Tensor, "o d"]:
     """For each output row the sum over its taps of ``feats[in] @ kernel[tap]``; both of one dtype, contiguous or not."""
     channels, columns = kernel.shape[1:]
-    n_taps, n_places = table.rows_in.shape
     if 0 in (len(feats), n_out, channels, columns):
         return feats.new_zeros(n_out, columns)
     way = _arithmetic(feats.dtype)
@@ -167,14 +170,15 @@ def products(
     panels = _shares(columns, tile["COLUMNS"])
     out = feats.new_empty(n_out, columns)
     with current_device(feats.device):
-        products_kernel[(len(table.tile_counts) * panels,)](
-            *(feats.contiguous(), kernel.contiguous(), table.rows_in, table.rows_out, table.tile_taps),
-            *(table.tile_counts, out, n_places, n_taps, channels, columns, panels),
+        products_kernel[((len(table.starts) - 1) * panels,)](
+            *(feats.contiguous(), kernel.contiguous(), table.rows_in, table.taps, table.starts, table.rows_out, out),
+            *(channels, columns, panels),
             ROWS=TILE_ROWS,
             CHUNKS=_shares(channels, tile["CHANNELS"]),
             ARITHMETIC=way.name,
             WIDEN=interpreted,
             enable_fp_fusion=True,
+            num_stages=_STAGES,
             **tile,
         )
     return out
@@ -220,6 +224,7 @@ def outer_products(
             ARITHMETIC=way.name,
             WIDEN=interpreted,
             enable_fp_fusion=True,
+            num_stages=_STAGES,
         )
         sum_parts_kernel[(_shares(out.numel(), _BLOCK),)](parts, out, out.numel(), n_slices, BLOCK=_BLOCK)
     return out
