@@ -10,8 +10,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import CorruptFile, InvalidInput, MissingPart
+from ..core.errors import CorruptFile, InvalidInput
 from ..core.files import write_text
+from .readers.json_files import read_json
 
 Vector = tuple[float, float, float]
 
@@ -83,19 +84,14 @@ def read_answers(path: str | PathLike[str]) -> AnswerSheet:
         CorruptFile: No JSON, or not the fields of the conventions; names the entry.
     """
     file = Path(path)
-    if not file.is_file():
-        raise MissingPart(f"{file}: no such file; expected answers as JSON")
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CorruptFile(file, "whole file", f"no JSON: {error}") from error
+    values = read_json(file, "answers as JSON")
     try:
         entries, warnings, frame = values["answers"], values["warnings"], values.get("frame", "input")
         if frame != "input" or not isinstance(entries, list) or not isinstance(warnings, list):
             raise TypeError(f"frame is {frame!r}, answers {type(entries).__name__}, warnings {type(warnings).__name__}")
         scan, unit = str(values["scan"]), float(values.get("metres_per_unit", 1.0))
         sheet = AnswerSheet(scan, (), tuple(str(warning) for warning in warnings), unit)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CorruptFile(file, "top level", f"expected scan, answers and warnings: {error!r}") from error
     return replace(sheet, answers=tuple(_answer(file, number, entry) for number, entry in enumerate(entries)))
 
@@ -111,7 +107,7 @@ def _answer(file: Path, number: int, entry: Any) -> Answer:
             _vector(entry["size"]),
             (rows[0], rows[1], rows[2]),
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise CorruptFile(file, f"answer {number}", f"not as the conventions have it: {error!r}") from error
 
 

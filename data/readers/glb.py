@@ -11,13 +11,13 @@ import numpy as np
 
 from ...core.errors import CorruptFile, MissingPart, UnknownFormat
 from .mesh import MeshPart
-from .texture import decode_texture
+from .texture import TextureDecoder
 
 _COMPONENTS = {5120: "i1", 5121: "u1", 5122: "i2", 5123: "u2", 5125: "u4", 5126: "f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _DEEPEST = 200
 _MOST_COPIES = 5_000_000
-"""Vertices that nodes may add by placing a mesh repeatedly."""
+"""Vertices and corners that may be added by placing a mesh, or using its numbers, repeatedly."""
 
 
 def read_glb(path: str | PathLike[str]) -> tuple[list[MeshPart], tuple[str, ...]]:
@@ -45,7 +45,8 @@ def read_glb(path: str | PathLike[str]) -> tuple[list[MeshPart], tuple[str, ...]
         )
     glb = _Glb(path, document, binary)
     try:
-        parts = glb.parts()
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = glb.parts()
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, CorruptFile):
             raise
@@ -90,6 +91,7 @@ class _Glb:
     def __init__(self, path: Path, document: dict[str, Any], binary: bytes) -> None:
         self.path, self.document, self.binary = path, document, binary
         self.notes: list[str] = []
+        self.decoder = TextureDecoder()
         self.textures: dict[int, np.ndarray | None] = {}
 
     def parts(self) -> list[MeshPart]:
@@ -102,7 +104,7 @@ class _Glb:
         parts: list[MeshPart] = []
         pending = [(root, np.eye(4), 0) for root in roots]
         visited: set[int] = set()
-        n_vertices, most = 0, _MOST_COPIES + len(self.binary) // 3
+        n_corners, most = 0, _MOST_COPIES + len(self.binary)
         while pending:
             index, world_from_parent, depth = pending.pop()
             if index in visited or depth > _DEEPEST:
@@ -113,9 +115,10 @@ class _Glb:
             if "mesh" in node:
                 for primitive in self.document["meshes"][node["mesh"]]["primitives"]:
                     parts += self._primitive(primitive, world_from_node)
-                    n_vertices += len(parts[-1].vertices) if parts else 0
-            if n_vertices > most:
-                raise CorruptFile(self.path, f"node {index}", f"over {most} vertices, the same meshes again and again")
+                    n_corners += len(parts[-1].vertices) + parts[-1].faces.size if parts else 0
+                    if n_corners > most:
+                        problem = f"over {most} vertices and corners, the same meshes again and again"
+                        raise CorruptFile(self.path, f"node {index}", problem)
             pending += [(child, world_from_node, depth + 1) for child in node.get("children", [])]
         return parts
 
@@ -166,7 +169,7 @@ class _Glb:
             return None
         if source not in self.textures:
             image = self.document["images"][source]
-            pixels = decode_texture(self._view(image["bufferView"])) if "bufferView" in image else None
+            pixels = self.decoder.decode(self._view(image["bufferView"])) if "bufferView" in image else None
             if pixels is None:
                 self.notes.append("a texture that is not embedded as a PNG or JPEG was left out")
             self.textures[source] = pixels

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from ...core.errors import CorruptFile, MissingPart
+
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Escapes of UTF-16, which name half a character each; texts with one alone can be neither printed nor written."""
 
 
 def read_json(path: str | PathLike[str], what: str) -> Any:
@@ -19,18 +23,26 @@ def read_json(path: str | PathLike[str], what: str) -> Any:
 
     Raises:
         MissingPart: No such file.
-        CorruptFile: It is not JSON; names the line.
+        CorruptFile: It is not JSON, or holds half a character; names the place.
     """
     path = Path(path)
     if not path.is_file():
         raise MissingPart(f"{path}: no such file; it is {what}")
+    content = path.read_bytes()
     try:
-        return json.loads(path.read_bytes())
+        value = json.loads(content)
+        if _HALF_CHARACTER.search(content):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise CorruptFile(path, place, f"not JSON ({error.msg}); the file may be truncated: fetch it again") from error
     except UnicodeDecodeError as error:
         raise CorruptFile(path, f"byte {error.start}", "not JSON: no text in UTF-8, 16 or 32") from error
+    except UnicodeEncodeError as error:
+        raise CorruptFile(path, "data", f"a text holds half a character: {error.object[error.start]!r}") from error
+    except ValueError as error:  # of Python's limit on digits
+        raise CorruptFile(path, "data", "a whole number of thousands of digits, expected at most 20") from error
     except RecursionError:
         raise CorruptFile(path, "data", "lists or objects are nested too deeply to be read") from None
 
@@ -50,15 +62,16 @@ def entry(path: Path, where: str, record: Any, key: str, kind: type | tuple[type
     """
     names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
     if not isinstance(record, dict):
-        raise CorruptFile(path, where, f"found {_shown(record)}, expected an object with the key {key!r}")
+        raise CorruptFile(path, where, f"found {shown(record)}, expected an object with the key {key!r}")
     if key not in record:
         raise CorruptFile(path, where, f"no key {key!r} (found {', '.join(map(repr, list(record)[:8])) or 'no keys'})")
     value = record[key]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise CorruptFile(path, where, f"{key!r} is {_shown(value)}, expected {names}")
+        raise CorruptFile(path, where, f"{key!r} is {shown(value)}, expected {names}")
     return value
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
+def shown(value: Any) -> str:
+    """A value for a message: at most 60 characters; of lists and objects, which may be deep, only what they are."""
+    text = repr(value) if isinstance(value, (str, int, float, bool, type(None))) else f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

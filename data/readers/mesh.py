@@ -71,7 +71,7 @@ def mesh_points(parts: Sequence[MeshPart], n_samples: int = SAMPLES) -> SampledM
     corners = np.stack([1 - root, root * (1 - second), root * second], axis=1)
     points, colors, first = np.empty((n_samples, 3)), np.empty((n_samples, 3)), 0
     for part in parts:
-        mine = (chosen >= first) & (chosen < first + len(part.faces))
+        mine = slice(*np.searchsorted(chosen, [first, first + len(part.faces)]))
         faces, weights = chosen[mine] - first, corners[mine][:, :, None]
         points[mine] = (part.vertices[part.faces[faces]] * weights).sum(1)
         colors[mine] = _sample_colors(part, faces, weights)

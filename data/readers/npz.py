@@ -15,8 +15,10 @@ import numpy as np
 
 from ...core.errors import CorruptFile, MissingPart, UnknownFormat, UnsafeFile
 
-_BOMB_BYTES = 200 << 20
-_BOMB_RATIO = 100
+_FREE_BYTES = 16 << 20
+_MOST_EXPANSION = 100
+"""An array above `_FREE_BYTES` may become this many times as large as the whole archive; more is a decompression bomb."""
+_MOST_DIMENSIONS = 32
 _HEADER_ERRORS = (ValueError, KeyError, TypeError, SyntaxError, OverflowError, RecursionError, MemoryError, TokenError)
 """What numpy's parser of array headers raises on damaged ones."""
 
@@ -66,11 +68,12 @@ class ArrayFile:
             with self.path.open("rb") as file:
                 return self._array(file, name, self.path.stat().st_size)
         info = self.members[name]
-        if info.file_size > _BOMB_BYTES and info.file_size > _BOMB_RATIO * info.compress_size:
+        if info.file_size > _FREE_BYTES + _MOST_EXPANSION * self.path.stat().st_size:
             raise CorruptFile(
                 self.path,
                 f"array {name!r}",
-                f"{info.compress_size} bytes that claim to become {info.file_size}; refused",
+                f"{info.compress_size} bytes that claim to become {info.file_size}; refused: if they are right, save the "
+                "arrays uncompressed",
             )
         try:
             with zipfile.ZipFile(self.path) as archive, archive.open(info) as file:
@@ -87,13 +90,18 @@ class ArrayFile:
                 warnings.simplefilter("ignore")
                 shape, fortran, dtype = read(file)
         except _HEADER_ERRORS as error:
-            raise CorruptFile(self.path, where, f"no header of a numpy array ({error!s:.80})") from error
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise CorruptFile(self.path, where, f"no header of a numpy array ({reason:.80})") from error
         if dtype.hasobject:
             raise UnsafeFile(
                 f"{self.path}: {where} holds Python objects (dtype {dtype}), which could run code when unpickled; expected "
                 "numbers: save it again as a plain array"
             )
         count = math.prod(shape)
+        if len(shape) > _MOST_DIMENSIONS:
+            raise CorruptFile(self.path, where, f"has {len(shape)} dimensions, expected at most {_MOST_DIMENSIONS}")
+        if not dtype.itemsize:
+            raise CorruptFile(self.path, where, f"holds items of no bytes ({dtype!s:.80}), expected numbers")
         if min(shape, default=0) < 0 or count * dtype.itemsize > n_bytes:
             raise CorruptFile(
                 self.path,
@@ -105,5 +113,7 @@ class ArrayFile:
             raise CorruptFile(
                 self.path, where, f"{len(data)} bytes of data, expected {count * dtype.itemsize}; truncated?"
             )
-        array = np.frombuffer(data, dtype, count) if dtype.itemsize else np.zeros(count, dtype)
-        return array.reshape(shape, order="F" if fortran else "C")
+        try:
+            return np.frombuffer(data, dtype, count).reshape(shape, order="F" if fortran else "C")
+        except (ValueError, TypeError, OverflowError, MemoryError) as error:  # a size beyond numpy's, beside one of 0
+            raise CorruptFile(self.path, where, f"claims the shape {shape} of {dtype!s:.80}: {error!s:.80}") from error

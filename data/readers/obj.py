@@ -10,9 +10,9 @@ import numpy as np
 from ...core.errors import CorruptFile, MissingPart
 from .mesh import MeshPart, fan
 from .text_points import parse_numbers
-from .texture import decode_texture
+from .texture import TextureDecoder
 
-_Corners = list[tuple[int, int]]
+_MOST_LIBRARIES = 100
 
 
 def read_obj(path: str | PathLike[str]) -> tuple[list[MeshPart], tuple[str, ...]]:
@@ -123,7 +123,8 @@ def _materials(
     """For each material its colour and its texture, and notes."""
     materials: dict[str, tuple[tuple[float, float, float] | None, np.ndarray | None]] = {}
     notes = []
-    for library in libraries:
+    decoder = TextureDecoder()
+    for library in list(dict.fromkeys(libraries))[:_MOST_LIBRARIES]:
         content = _beside(path, library)
         if content is None:
             notes.append(f"the material file {library!r} is not beside the OBJ: its colours are missing")
@@ -142,7 +143,7 @@ def _materials(
                 materials[name] = (tint, materials.get(name, (None, None))[1])
             elif words[:1] == ["map_Kd"] and len(words) > 1:
                 image = _beside(path, words[-1])
-                texture = None if image is None else decode_texture(image)
+                texture = None if image is None else decoder.decode(image)
                 if texture is None:
                     notes.append(
                         f"the texture {words[-1]!r} is not beside the OBJ, or no image: its colours are missing"

@@ -14,6 +14,9 @@ from .text_points import parse_numbers
 _KEYS = ("VERSION", "FIELDS", "COLUMNS", "SIZE", "TYPE", "COUNT", "WIDTH", "HEIGHT", "VIEWPOINT", "POINTS", "DATA")
 _KINDS = {"I": "i", "U": "u", "F": "f"}
 _LONGEST_HEADER = 1 << 16
+_MOST_FIELDS = 1000
+_MOST_NUMBERS = 1 << 16
+"""Numbers of a point, all fields together."""
 _MOST_EXPANSION = 264
 """An LZF reference of three bytes stands for at most this many."""
 
@@ -121,7 +124,13 @@ def _interpret(path: Path, found: dict[str, list[str]]) -> _Header:
             )
     counts = _numbers(path, "COUNT", found.get("COUNT") or ["1"] * len(names))
     sizes, kinds = _numbers(path, "SIZE", found["SIZE"]), found["TYPE"]
-    if len(counts) != len(names) or min(counts) < 1 or max(counts) > 1 << 16:
+    if len(names) > _MOST_FIELDS or sum(counts) > _MOST_NUMBERS:
+        raise CorruptFile(
+            path,
+            "header",
+            f"{len(names)} FIELDS of {sum(counts)} numbers, expected at most {_MOST_FIELDS} of {_MOST_NUMBERS}",
+        )
+    if len(counts) != len(names) or min(counts) < 1:
         raise CorruptFile(path, "header", f"COUNT is {counts}, expected a number of at least 1 for each of {names}")
     types = []
     for name, kind, size in zip(names, kinds, sizes, strict=True):
@@ -200,7 +209,7 @@ def _lzf(path: Path, data: bytes, size: int) -> bytes:
             at += 1
             if back > len(out):
                 raise IndexError
-            chunk = out[-back:][:length]
+            chunk = out[len(out) - back : len(out) - back + length]
             out += (chunk * (length // back + 1))[:length]
             if len(out) > size:
                 raise IndexError

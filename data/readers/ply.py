@@ -19,6 +19,8 @@ from .ply_decode import AsciiBody, BinaryBody
 from .ply_format import BYTE_ORDER, NUMPY_TYPES, PLY_TYPES, Column, Encoding, Layout, PlyLists, Property
 
 _LONGEST_HEADER = 1 << 20
+_MOST_PARTS = 1000
+"""Elements of a file, and properties of an element; splats have some sixty."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +166,8 @@ def _header_lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, str]]:
 def _element(path: Path, number: int, name: str, count: str, before: list[Layout]) -> Layout:
     if not (count.isascii() and count.isdigit() and len(count) < 20):
         raise CorruptFile(path, f"header line {number}", f"element {name!r} has the count {count[:40]!r}, not a number")
+    if len(before) >= _MOST_PARTS:
+        raise CorruptFile(path, f"header line {number}", f"more than {_MOST_PARTS} elements")
     if name in {layout.name for layout in before}:
         raise CorruptFile(path, f"header line {number}", f"a second element {name!r}")
     return Layout(name, int(count), ())
@@ -183,6 +187,8 @@ def _with_property(path: Path, number: int, line: str, layout: Layout) -> Layout
             )
     if new.count_type in ("f4", "f8"):
         raise CorruptFile(path, f"header line {number}", f"list {new.name!r} is counted by a float")
+    if len(layout.properties) >= _MOST_PARTS:
+        raise CorruptFile(path, f"header line {number}", f"more than {_MOST_PARTS} properties of {layout.name!r}")
     if new.name in {p.name for p in layout.properties}:
         raise CorruptFile(path, f"header line {number}", f"a second property {new.name!r} of element {layout.name!r}")
     return Layout(layout.name, layout.count, (*layout.properties, new))

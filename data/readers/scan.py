@@ -266,7 +266,8 @@ def _mesh(parts: list[MeshPart], format: str, notes: tuple[str, ...], up: str | 
     mesh = mesh_points(parts)
     if mesh.is_sampled:
         notes += (f"{len(mesh.points)} points were sampled on the mesh's faces",)
-    return _Raw(mesh.points, mesh.colors, format, notes, up)
+    colors = None if mesh.colors is None else np.clip(mesh.colors, 0, 1)  # tints may be brighter than white
+    return _Raw(mesh.points, colors, format, notes, up)
 
 
 def _read_folder(folder: Path) -> ScanFile:

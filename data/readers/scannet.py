@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +28,7 @@ from .ply import read_ply, write_ply
 
 SUBSAMPLE = 50_000
 SUBSAMPLE_SEED = 1184
+_MOST_OBJECTS_OF_A_VERTEX = 100
 
 _SCANNET = "published with ScanNet v2 on request at http://www.scan-net.org"
 _META = (
@@ -35,6 +39,7 @@ _SEGMENTS = f"the segment of each vertex, {_SCANNET}"
 _AGGREGATION = f"the objects as groups of segments, {_SCANNET} (training and validation scenes only)"
 _TEXT = f"the scene's meta data with its axisAlignment matrix, {_SCANNET}"
 _ALIGNMENTS = f"the axis alignment matrices of all scenes, {_META}"
+_LABEL_COLUMNS = {"raw_category", "category", "id", "nyu40id", "nyu40class"}
 _LABELS = f"ScanNet's label table scannetv2-labels.combined.tsv, {_SCANNET}"
 
 
@@ -194,24 +199,29 @@ def read_label_table(path: str | PathLike[str]) -> dict[str, LabelRow]:
     if not path.is_file():
         raise MissingPart(f"{path}: no such file; it is {_LABELS}")
     table: dict[str, LabelRow] = {}
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        needed = {"raw_category", "category", "id", "nyu40id", "nyu40class"}
-        missing = sorted(needed - set(reader.fieldnames or ()))
-        if missing:
-            raise MissingPart(
-                f"{path}: no column {', '.join(missing)} in {reader.fieldnames!r:.80}; expected {_LABELS}"
-            )
-        for row in reader:
-            try:
-                raw, ids = row["raw_category"], (int(row["id"]), int(row["nyu40id"] or 0))
-                table[raw] = LabelRow(raw, row["category"], *ids, row["nyu40class"])
-            except (TypeError, ValueError):
-                place = f"line {reader.line_num}"
-                raise CorruptFile(
-                    path, place, f"id {row['id']!r}, nyu40id {row['nyu40id']!r}; expected numbers"
-                ) from None
+        try:
+            missing = sorted(_LABEL_COLUMNS - set(reader.fieldnames or ()))
+            if missing:
+                found = f"{reader.fieldnames!r:.80}"
+                raise MissingPart(f"{path}: no column {', '.join(missing)} in {found}; expected {_LABELS}")
+            for row in reader:
+                label = _label_row(path, f"line {reader.line_num}", row)
+                table[label.raw_category] = label
+        except csv.Error as error:
+            raise CorruptFile(path, f"line {reader.line_num}", f"no table ({error}); fetch the file again") from error
     return table
+
+
+def _label_row(path: Path, where: str, row: dict[str, Any]) -> LabelRow:
+    absent = sorted(name for name in _LABEL_COLUMNS if row[name] is None)
+    if absent:
+        raise CorruptFile(path, where, f"ends before its {', '.join(absent)}; is the file truncated?")
+    id_, nyu40id = row["id"], row["nyu40id"] or "0"
+    if not all(re.fullmatch("[0-9]{1,9}", number) for number in (id_, nyu40id)):
+        raise CorruptFile(path, where, f"id {id_!r:.40}, nyu40id {nyu40id!r:.40}; expected numbers")
+    return LabelRow(row["raw_category"], row["category"], int(id_), int(nyu40id), row["nyu40class"])
 
 
 # Files
@@ -240,7 +250,7 @@ def _read_alignment(
     if alignments is not None:
         path = Path(alignments)
         matrices = read_json(path, _ALIGNMENTS)
-        return _matrix(path, scene_id, np.ravel(entry(path, "data", matrices, scene_id, list)).tolist()), ()
+        return _matrix(path, scene_id, entry(path, "data", matrices, scene_id, list)), ()
     path = folder / f"{scene_id}.txt"
     if not path.is_file():
         raise MissingPart(
@@ -253,10 +263,10 @@ def _read_alignment(
     return np.eye(4), (f"{path.name} has no axisAlignment line: the mesh's own frame is kept",)
 
 
-def _matrix(path: Path, where: str, words: Sequence[str | float]) -> np.ndarray:
+def _matrix(path: Path, where: str, words: Sequence[Any]) -> np.ndarray:
     try:
-        matrix = np.array([float(word) for word in words])
-    except (TypeError, ValueError) as error:
+        matrix = np.array([float(word) for word in np.ravel(words).tolist()])
+    except (TypeError, ValueError, OverflowError) as error:
         raise CorruptFile(path, where, f"{error}; expected 16 numbers") from None
     if matrix.shape != (16,) or not np.isfinite(matrix).all():
         raise CorruptFile(path, where, f"found {matrix.size} numbers, expected 16 finite ones")
@@ -268,14 +278,18 @@ class _Group:
     object_id: int
     label: str
     vertices: np.ndarray
+    """Sorted."""
     color: str | None
     """Ours only: the name of the object's colour."""
-    """Sorted."""
 
 
 def _read_objects(folder: Path, scene_id: str, n_vertices: int) -> list[_Group]:
     path = folder / f"{scene_id}_vh_clean_2.0.010000.segs.json"
-    segments = np.asarray(entry(path, "data", read_json(path, _SEGMENTS), "segIndices", list) or np.empty(0, np.int64))
+    listed = entry(path, "data", read_json(path, _SEGMENTS), "segIndices", list)
+    try:
+        segments = np.asarray(listed or np.empty(0, np.int64))
+    except ValueError as error:
+        raise CorruptFile(path, "segIndices", f"{error}; expected integers") from error
     if segments.dtype.kind not in "iu" or segments.ndim != 1:
         raise CorruptFile(path, "segIndices", f"holds {segments.dtype} of shape {segments.shape}, expected integers")
     if len(segments) != n_vertices:
@@ -285,22 +299,26 @@ def _read_objects(folder: Path, scene_id: str, n_vertices: int) -> list[_Group]:
     members = dict(zip(numbers.tolist(), np.split(order, first[1:]), strict=True)) if n_vertices else {}
     path = folder / f"{scene_id}.aggregation.json"
     records = entry(path, "data", read_json(path, _AGGREGATION), "segGroups", list)
-    groups = [_group(path, f"segGroups entry {i}", record, members) for i, record in enumerate(records)]
-    ids = [group.object_id for group in groups]
-    if len(set(ids)) < len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
+    groups, left = [], _MOST_OBJECTS_OF_A_VERTEX * n_vertices
+    for number, record in enumerate(records):
+        groups.append(_group(path, f"segGroups entry {number}", record, members))
+        left -= len(groups[-1].vertices)
+        if left < 0:
+            most = f"{_MOST_OBJECTS_OF_A_VERTEX} objects a vertex"
+            raise CorruptFile(path, f"segGroups entry {number}", f"objects share segments, over {most} on average")
+    [(twice, times)] = Counter(group.object_id for group in groups).most_common(1) or [(0, 0)]
+    if times > 1:
         raise CorruptFile(path, "segGroups", f"objectId {twice} is used twice, expected one entry for each object")
     return groups
 
 
 def _group(path: Path, where: str, record: object, members: dict[int, np.ndarray]) -> _Group:
     segments = entry(path, where, record, "segments", list)
-    unknown = [s for s in segments if not isinstance(s, int) or s not in members]
-    if unknown:
-        raise CorruptFile(
-            path, where, f"its segment {unknown[0]!r:.40} is not among the mesh's {len(members)} segments"
-        )
-    vertices = np.unique(np.concatenate([np.empty(0, np.int64), *(members[s] for s in segments)]))
+    for segment in segments:
+        if not isinstance(segment, int) or segment not in members:
+            shown = f"{segment!r:.40}" if isinstance(segment, (int, float, str)) else type(segment).__name__
+            raise CorruptFile(path, where, f"its segment {shown} is not among the mesh's {len(members)} segments")
+    vertices = np.sort(np.concatenate([np.empty(0, np.int64), *(members[s] for s in dict.fromkeys(segments))]))
     color = entry(path, where, record, "color", str) if isinstance(record, dict) and "color" in record else None
     return _Group(
         entry(path, where, record, "objectId", int), entry(path, where, record, "label", str), vertices, color

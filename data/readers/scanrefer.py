@@ -12,7 +12,7 @@ from typing import Any
 from ...core.errors import CorruptFile
 from ...core.files import write_text
 from ..referral import Referral
-from .json_files import entry, read_json
+from .json_files import entry, read_json, shown
 
 _WHAT = (
     "ScanRefer's list of sentences (ScanRefer_filtered_train.json or ScanRefer_filtered_val.json), published with ScanRefer "
@@ -70,7 +70,7 @@ def _referral(path: Path, where: str, record: Any) -> Referral:
         sentence = " ".join(entry(path, where, record, "description", str).split())
     if not sentence.strip():
         raise CorruptFile(
-            path, where, f"found an empty sentence, expected words about object {record.get('object_id')!r}"
+            path, where, f"found an empty sentence, expected words about object {shown(record.get('object_id'))}"
         )
     return Referral(
         scene_id=scene_id,
@@ -89,12 +89,12 @@ def _strings(path: Path, where: str, record: dict, key: str) -> list[str]:
     words = entry(path, where, record, key, list)
     for word in words:
         if not isinstance(word, str):
-            raise CorruptFile(path, where, f"{key!r} holds {word!r:.60}, expected only str")
+            raise CorruptFile(path, where, f"{key!r} holds {shown(word)}, expected only str")
     return words
 
 
 def _object_id(path: Path, where: str, key: str, value: Any) -> int:
     text = str(value)
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise CorruptFile(path, where, f"{key!r} is {value!r:.60}, expected a whole number of at least 0")
+        raise CorruptFile(path, where, f"{key!r} is {shown(value)}, expected a whole number of at least 0")
     return int(text)

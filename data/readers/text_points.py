@@ -49,7 +49,7 @@ def read_text_points(path: str | PathLike[str]) -> dict[str, np.ndarray]:
     path = Path(path)
     if not path.is_file():
         raise MissingPart(f"{path}: no such file; expected lines of x y z [r g b]")
-    text = path.read_bytes().translate(_SEPARATORS)
+    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").translate(_SEPARATORS)
     if b"\0" in text[:4096]:
         raise UnknownFormat(f"{path}: holds bytes that are no text; expected lines of x y z [r g b]")
     names, body = _split_header(path, text)
@@ -74,20 +74,19 @@ def looks_like_points(head: bytes) -> bool:
 def _split_header(path: Path, text: bytes) -> tuple[tuple[str, ...], bytes]:
     """Column names, if the first line gives some, and the lines of numbers."""
     names: tuple[str, ...] = ()
-    body = text
-    while body.strip():
-        body = body.lstrip()
-        line, _, rest = body.partition(b"\n")
+    at = 0
+    for match in re.finditer(rb"[^\s][^\n]*", text):
+        line, at = match[0], match.start()
         words = line.lstrip(b"#/ ").split()
         if line[:1] not in b"#/" and len(words) > 1 and _is_number(words[0]):
             break
-        if len(words) == 1 and not _is_number(words[0]):
+        if len(words) == 1 and not _is_number(words[0]) and line[:1] not in b"#/":
             raise UnknownFormat(f"{path}: {line[:40]!r} is no line of x y z [r g b]")
         if len(words) >= 3 and not any(map(_is_number, words)):
             found = tuple(w.decode("utf-8", "replace").strip("\"'").lower() for w in words)
             names = tuple(_NAMES.get(name, name) for name in found)
-        body = rest
-    return names, body
+        at = match.end()
+    return names, text[at:]
 
 
 def _named(path: Path, names: tuple[str, ...], table: np.ndarray) -> dict[str, np.ndarray]:

@@ -34,7 +34,7 @@ def test_bad_files_are_named_with_the_entry(tmp_path: Path) -> None:
     with pytest.raises(MissingPart, match=r"answers\.json"):
         read_answers(path)
     path.write_text("{")
-    with pytest.raises(CorruptFile, match=r"answers\.json: whole file"):
+    with pytest.raises(CorruptFile, match=r"answers\.json: line 1, column 2: not JSON"):
         read_answers(path)
     path.write_text('{"scan": "a", "warnings": [], "answers": [{"sentence": "x"}]}')
     with pytest.raises(CorruptFile, match="answer 0"):
@@ -67,5 +67,5 @@ def test_a_file_with_a_wrong_field_is_refused(change: dict, tmp_path: Path) -> N
 
 def test_deeply_nested_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "answers.json").write_text("[" * 100_000)
-    with pytest.raises(CorruptFile, match="whole file"):
+    with pytest.raises(CorruptFile, match="nested too deeply"):
         read_answers(tmp_path / "answers.json")
