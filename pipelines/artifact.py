@@ -41,7 +41,7 @@ class Artifact:
             files = manifest["files"]
             key = manifest["key"]
             readable = all(isinstance(entry["bytes"], int) and len(entry["sha256"]) == 64 for entry in files.values())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ArtifactCorrupt(f"{path}: not a readable manifest ({error}); {_remedy(folder)}") from error
         if not readable:
             raise ArtifactCorrupt(f"{path}: its list of files is damaged; {_remedy(folder)}")

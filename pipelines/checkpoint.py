@@ -70,7 +70,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
             if about["step"] != step or about["sha256"] != hash_file(tensor_file):
                 continue
             return Checkpoint(step, _unpack(about["state"], load_file(tensor_file)))
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError):
             continue
     return None
 

@@ -39,11 +39,18 @@ class ProgressLog:
             file.write(json.dumps({"event": event, "time": time.time(), **values}) + "\n")
 
     def read(self) -> list[dict[str, Any]]:
-        """All whole lines so far; one that a kill cut off is left out."""
+        """All whole lines so far; one that a kill cut off is left out, and the one that was appended to it."""
         if not self.path.is_file():
             return []
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        lines = self.path.read_bytes().splitlines()
+        return [record for line in lines if isinstance(record := _parsed(line), dict)]
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True, eq=False)

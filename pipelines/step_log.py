@@ -39,13 +39,14 @@ class StepLog:
         """
         if not self.path.is_file():
             return []
-        *lines, rest = self.path.read_text(encoding="utf-8").split("\n")
+        *lines, rest = self.path.read_bytes().split(b"\n")
         records = []
         for number, line in enumerate([*lines, rest], start=1):
             try:
                 record = json.loads(line)
-                record["step"]
-            except (ValueError, KeyError, TypeError) as error:
+                if not isinstance(record["step"], int):
+                    raise TypeError
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 if number <= len(lines):
                     raise CorruptFile(
                         self.path, f"line {number}", f"not the record of a step: {line[:60]!r}"

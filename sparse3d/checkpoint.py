@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,6 +20,8 @@ from .config import GrounderConfig
 from .grounder import Grounder
 
 FORMAT = "trisparse-grounder-1"
+_TENSORS_OF_A_LAYER = 12
+"""A residual block has as many at least: two convolutions, each with the five tensors of its norm."""
 
 
 def save_weights(
@@ -54,7 +57,7 @@ def text_weights_of(path: str | PathLike[str]) -> Path | None:
     name = _read(Path(path), with_tensors=False)[1].get("text_weights")
     if name is None:
         return None
-    if not isinstance(name, str) or Path(name).name != name:
+    if not (isinstance(name, str) and name and name.isprintable() and len(name) <= 200 and Path(name).name == name):
         raise CorruptFile(path, "metadata", f"text_weights is {name!r}, expected the name of a file beside it")
     beside = Path(path).with_name(name)
     if not beside.is_file():
@@ -138,11 +141,34 @@ def _config(path: str | PathLike[str], about: Mapping[str, Any], n_tensors: int)
     try:
         config = GrounderConfig.from_dict(about["network"])
         layers = sum(abs(blocks) for blocks in config.stage_blocks) + config.fusion_layers
-    except (KeyError, TypeError, AttributeError, ZeroDivisionError, InvalidInput) as error:
+    except (KeyError, TypeError, AttributeError, ZeroDivisionError, OverflowError, InvalidInput) as error:
         raise CorruptFile(path, "metadata", f"no settings of a network: {error}") from error
-    if layers > n_tensors:
+    if _TENSORS_OF_A_LAYER * layers > n_tensors:
         raise CorruptFile(path, "metadata", f"the settings ask for {layers} layers, the file holds {n_tensors} tensors")
+    kinds = get_type_hints(GrounderConfig)
+    for name, value in vars(config).items():
+        if not _fits(value, kinds[name]):
+            raise CorruptFile(path, "metadata", f"the setting {name} is {value!r:.60}, expected {kinds[name]}")
+    if config.voxel_size <= 0:
+        raise CorruptFile(path, "metadata", f"the setting voxel_size is {config.voxel_size}, expected metres above 0")
     return config
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a setting is of its declared type, numbers finite."""
+    arguments = get_args(kind)
+    if get_origin(kind) is Literal:
+        return value in arguments
+    if get_origin(kind) is tuple:
+        if not isinstance(value, tuple):
+            return False
+        arguments = arguments[:1] * len(value) if arguments[-1] is ... else arguments
+        return len(value) == len(arguments) and all(map(_fits, value, arguments))
+    if arguments:
+        return any(_fits(value, one) for one in arguments)
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is kind
 
 
 def load_strictly(module: nn.Module, tensors: Mapping[str, Tensor], path: str | PathLike[str]) -> None:

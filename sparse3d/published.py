@@ -14,6 +14,8 @@ import math
 import pickle
 import pickletools
 import re
+import struct
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -188,7 +190,11 @@ def _settings_class_allowed() -> Iterator[None]:
 
 def _pickle_of(source: Path) -> bytes:
     """The pickle in the zip, after a check that Python's and torch's zip readers must see the same in it."""
-    if not zipfile.is_zipfile(source):
+    try:
+        is_zip = zipfile.is_zipfile(source)
+    except zipfile.BadZipFile:
+        is_zip = False
+    if not is_zip:
         with source.open("rb") as file:
             _name_globals_of_bare_pickle(source, file.read(_MAX_PICKLE))
         raise CorruptFile(source, "whole file", "no zip file: truncated, or no PyTorch checkpoint; fetch it again")
@@ -203,7 +209,17 @@ def _pickle_of(source: Path) -> bytes:
                     source, f"entry {damaged}", "its bytes do not match their checksum; fetch the file again"
                 )
             return archive.read(next(name for name in archive.namelist() if name.endswith("/data.pkl")))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except DataError:
+        raise
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+        ValueError,
+        struct.error,
+    ) as error:
         raise CorruptFile(source, "zip directory", f"{error}; fetch the file again") from error
 
 
@@ -257,7 +273,9 @@ def _requests(content: bytes) -> Iterator[tuple[int, str, str | None]]:
     steps = pickletools.genops(io.BytesIO(content))
     while True:
         try:
-            opcode, argument, position = next(steps)
+            with warnings.catch_warnings():  # of invalid escapes in texts
+                warnings.simplefilter("ignore")
+                opcode, argument, position = next(steps)
         except StopIteration:
             return
         except ValueError as error:  # pickletools raises nothing narrower for a broken pickle

@@ -97,7 +97,9 @@ def test_two_are_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 4
 
 
-@pytest.mark.parametrize("damage", ["cut tensors", "cut tree", "no tree", "no tensors", "flipped bit", "not json"])
+@pytest.mark.parametrize(
+    "damage", ["cut tensors", "cut tree", "no tree", "no tensors", "flipped bit", "not json", "no text", "deep"]
+)
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, damage: str) -> None:
     for step in (1, 2):
         save_checkpoint(tmp_path, step, {"x": torch.full((8,), float(step))})
@@ -114,6 +116,10 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, 
             tensors.unlink()
         case "flipped bit":
             tensors.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        case "no text":
+            tree.write_bytes(b"\xff\xfe" + bytes(3))
+        case "deep":
+            tree.write_text('{"step": 2, "state": ' + "[" * 100_000)
         case _:
             tree.write_text("[1, 2]")
     assert _load(tmp_path).step == 1

@@ -131,7 +131,9 @@ def test_a_corrupt_artifact_is_detected_and_its_file_named(store: Store, damage:
         run_stage(WriteText(), store)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"key": "x"}', '{"key": "x", "files": {"a": 3}}', "\x00\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "[" * 100_000, '{"key": "x"}', '{"key": "x", "files": {"a": 3}}', "\x00\xff"]
+)
 def test_a_damaged_manifest_is_detected(store: Store, content: str) -> None:
     folder = run_stage(WriteText(), store).folder
     (folder / MANIFEST).write_text(content)

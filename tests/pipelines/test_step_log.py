@@ -33,8 +33,9 @@ def test_an_absent_log_is_empty(tmp_path: Path) -> None:
     assert StepLog(tmp_path / "none.jsonl").read() == []
 
 
-def test_a_damaged_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [b"nonsense", b"\xff\xfe", bytes(8), b"[" * 100_000, b'{"step": "2"}', b"[2]"])
+def test_a_damaged_line_in_the_middle_is_an_error(tmp_path: Path, line: bytes) -> None:
     log = StepLog(tmp_path / "losses.jsonl")
-    log.path.write_text('{"step": 1}\nnonsense\n{"step": 3}\n')
+    log.path.write_bytes(b'{"step": 1}\n' + line + b'\n{"step": 3}\n')
     with pytest.raises(CorruptFile, match=r"losses\.jsonl: line 2"):
         log.read()

@@ -126,6 +126,27 @@ def test_settings_that_make_no_network_are_corrupt(tmp_path: Path, setting: dict
         load_grounder_network(tmp_path / "w.safetensors")
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *({"voxel_size": "x"}, {"voxel_size": 0}, {"voxel_size": float("nan")}, {"dropout": True}, {"width": 8.0}),
+        *(
+            {"text_rules": "none"},
+            {"text_encoder": None},
+            {"color_mean": [1, 2]},
+            {"completion_cap": 1.5},
+            {"heads": 2**70},
+        ),
+        *({"stage_blocks": [1e400, 1, 1, 1]}, {"fusion_layers": 30}),
+    ],
+)
+def test_settings_of_another_kind_are_corrupt(tmp_path: Path, setting: dict[str, object]) -> None:
+    network = TINY.to_dict() | setting
+    save_weights(tmp_path / "w.safetensors", Grounder(TINY).state_dict(), {"network": network})
+    with pytest.raises(CorruptFile, match=r"w\.safetensors: metadata: .*setting"):
+        load_grounder_network(tmp_path / "w.safetensors")
+
+
 def test_weights_of_another_network_list_every_difference(tmp_path: Path) -> None:
     tensors = Grounder(TINY).state_dict()
     tensors["extra.weight"] = tensors.pop("head.com_cls.bias")
@@ -173,7 +194,9 @@ def test_text_weights_lie_beside_the_weights_that_name_them(tmp_path: Path) -> N
     assert text_weights_of(tmp_path / "w.safetensors") == tmp_path / "w.text.safetensors"
 
 
-@pytest.mark.parametrize("name", ["../w.text.safetensors", "/etc/passwd", 3])
+@pytest.mark.parametrize(
+    "name", ["../w.text.safetensors", "/etc/passwd", 3, "", ".", "x" * 5000, "a\0b", "\x1b[2J", "\ud800"]
+)
 def test_text_weights_elsewhere_are_refused(tmp_path: Path, name: object) -> None:
     save_weights(tmp_path / "w.safetensors", {}, {"text_weights": name})
     with pytest.raises(CorruptFile, match="expected the name of a file beside it"):

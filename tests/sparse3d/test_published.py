@@ -363,6 +363,34 @@ def test_files_of_other_kinds_are_corrupt(tmp_path: Path, content: bytes) -> Non
     _assert_refused(tmp_path / "ckpt.pth", CorruptFile, "no PyTorch checkpoint")
 
 
+def test_names_in_a_zip_directory_that_are_no_text_are_corrupt(tmp_path: Path, published: Published) -> None:
+    """Found by fuzzing: the flag that says UTF-8, over a name that is none."""
+    source = published.save(tmp_path / "ckpt.pth")
+    content = bytearray(source.read_bytes())
+    at = content.index(b"PK\x01\x02")
+    content[at + 8 : at + 10] = struct.pack("<H", 0x800)
+    content[at + 46] = 0xC0
+    source.write_bytes(content)
+    _assert_refused(source, CorruptFile, "zip directory: .*fetch the file again")
+
+
+def test_a_zip_over_many_disks_is_corrupt(tmp_path: Path, published: Published) -> None:
+    source = published.save(tmp_path / "ckpt.pth")
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 1, 0, 99)
+    content = source.read_bytes()
+    at = content.rindex(b"PK\x05\x06")
+    source.write_bytes(content[:at] + bytes(200) + locator + content[at:])
+    _assert_refused(source, CorruptFile, "truncated, or no PyTorch checkpoint|zip directory")
+
+
+@pytest.mark.parametrize("text", [rb"S'\q\400'", b"S'\xc0'", b"X\x02\0\0\0\xc0\xc0", b"c\xc0\na\n", b"V\\ud800\n"])
+def test_texts_of_a_pickle_that_are_none_are_refused_without_a_warning(
+    tmp_path: Path, published: Published, text: bytes
+) -> None:
+    source = _rezip(published.save(tmp_path / "ckpt.pth"), lambda _: b"\x80\x02" + text + b"\n.")
+    _assert_refused(source, DataError, "pickle")
+
+
 def test_other_zip_files_are_corrupt(tmp_path: Path, published: Published) -> None:
     with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
         archive.writestr("readme.txt", "hello")
