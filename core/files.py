@@ -32,8 +32,10 @@ def atomic_write(path: str | PathLike[str]) -> Iterator[BinaryIO]:
             yield file
         os.chmod(name, 0o666 & ~_umask())  # mkstemp makes private files
         os.replace(name, target)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.filename = str(target)  # a full disk is reported without it
         raise
 
 

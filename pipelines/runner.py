@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from .artifact import Artifact
 from .backend_table import default_backends
 from .stage import AbstractStage, ProgressLog, StageContext, describe_stage, stage_key
 from .store import Store
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 @dataclass(frozen=True)
@@ -113,20 +117,34 @@ def run_stage(
     slot = store.slot(stage.stage_name(), stage_key(description))
     if slot.is_finished:
         return slot.open(name)
-    with slot.lock(wait_s=machine.wait_s):
-        if slot.is_finished:  # by the process that was waited for
-            return slot.open(name)
-        ctx = StageContext(slot.begin(), ProgressLog(slot.log), inputs, machine.device, machine.dtype)
-        started = time.time()
-        ctx.log.write("started", label=name)
-        try:
-            stage.run(ctx)
-        except Exception as error:
+    try:
+        with slot.lock(wait_s=machine.wait_s):
+            if slot.is_finished:  # by the process that was waited for
+                return slot.open(name)
+            ctx = StageContext(slot.begin(), ProgressLog(slot.log), inputs, machine.device, machine.dtype)
+            started = time.time()
+            ctx.log.write("started", label=name)
+            _run(stage, ctx, name, slot.key)
+            ctx.log.write("finished", label=name)
+            about = {"about": description, "started": started, "seconds": time.time() - started}
+            return slot.finish(name, about | _circumstances(machine))
+    except OSError as error:
+        problem = (
+            f"{error}: the store {store.root} cannot be written; free space there or choose a store that can be written, then "
+            "run again: what was completed stays"
+        )
+        raise StageFailed(name, slot.key, problem) from error
+
+
+def _run(stage: AbstractStage, ctx: StageContext, name: str, key: str) -> None:
+    try:
+        stage.run(ctx)
+    except Exception as error:
+        with suppress(OSError):  # of the log: it must not hide what happened
             ctx.log.write("failed", problem=str(error))
-            raise StageFailed(name, slot.key, str(error) or type(error).__name__) from error
-        ctx.log.write("finished", label=name)
-        about = {"about": description, "started": started, "seconds": time.time() - started}
-        return slot.finish(name, about | _circumstances(machine))
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise
+        raise StageFailed(name, key, str(error) or type(error).__name__) from error
 
 
 def _circumstances(machine: Machine) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import StoreLocked
-from ..core.files import remove_leftovers, write_text
+from ..core.files import remove_leftovers
 from .artifact import MANIFEST, Artifact, write_manifest
 
 
@@ -73,6 +73,7 @@ class Slot:
     def finish(self, label: str, about: Mapping[str, Any]) -> Artifact:
         """Write the manifest and give the folder its final name. Needs :meth:`lock`."""
         write_manifest(self.partial, {"stage": self.stage, "key": self.key, **about})
+        self._beside(".owner.json").unlink(missing_ok=True)  # nobody looks here again, should a kill come now
         os.rename(self.partial, self.folder)
         return self.open(label, verify=False)
 
@@ -108,11 +109,14 @@ class Slot:
                 "wait for it, or stop it and start again"
             ) from error
         try:
-            write_text(owner, json.dumps({"process": os.getpid(), "machine": platform.node()}))
+            # Not atomically: a kill would leave the temporary file, and a half-written owner is read as an unknown one.
+            owner.write_text(json.dumps({"process": os.getpid(), "machine": platform.node()}), encoding="utf-8")
             yield
         finally:
-            owner.unlink(missing_ok=True)
-            guard.release()
+            try:
+                owner.unlink(missing_ok=True)
+            finally:
+                guard.release()
 
     def _beside(self, suffix: str) -> Path:
         return self.root / self.stage / f"{self.key}{suffix}"
