@@ -2,11 +2,15 @@
 
     python benchmarks/sparse_conv.py [--voxels 10000 100000 500000] [--channels 64 128] [--threads 2] [--repeats 5]
                                      [--spconv FOLDER]
+    python benchmarks/sparse_conv.py --device cuda [--voxels ...] [--channels ...] [--repeats 5] [--spconv FOLDER]
 
 Rows of the scene are shuffled. Ours and the plain loop take turns in one process: what disturbs the machine disturbs both;
 ratios are of their medians. spconv has a process of its own with one thread, because its CPU path is wrong with more; FOLDER is
 where pip put it (``pip install --target FOLDER spconv``). Peak memory is what the process grew by above its size with the input
 and the kernel map in place.
+
+On a GPU every backend that runs there takes turns, and spconv where it is installed, in each precision; "search" is the search
+for neighbours alone, "tiles" the making of the table that Triton's convolution reads.
 """
 
 from __future__ import annotations
@@ -24,8 +28,9 @@ import torch
 from machine import describe, median_in_turns, median_seconds
 from torch import Tensor
 from trisparse.sparse3d.grid import VoxelGrid
-from trisparse.sparse3d.kernel_map import KernelMap, convolution_map
-from trisparse.sparse3d.ops import sparse_conv
+from trisparse.sparse3d.kernel_map import MATCH_KEYS, KernelMap, convolution_map, kernel_offsets
+from trisparse.sparse3d.neighbour_table import NeighbourTable
+from trisparse.sparse3d.ops import CONVOLVE, sparse_conv
 from trisparse.sparse3d.tensor import SparseTensor
 
 SIZE = (3, 3, 3)
@@ -89,11 +94,11 @@ def _plain(grid: VoxelGrid, kernel: Tensor) -> Callable[[Tensor], Tensor]:
 
 def _spconv(grid: VoxelGrid, kernel: Tensor) -> Callable[[Tensor], Tensor]:
     spconv = importlib.import_module("spconv.pytorch")
-    layer = spconv.SubMConv3d(kernel.shape[1], kernel.shape[2], 3, bias=False, indice_key="k")
+    layer = spconv.SubMConv3d(kernel.shape[1], kernel.shape[2], 3, bias=False, indice_key="k").to(kernel)
     low = grid.coords.min(0).values
     shape = (grid.coords.max(0).values - low + 1)[1:].tolist()
     coords = (grid.coords - low).contiguous()
-    first = layer(spconv.SparseConvTensor(torch.zeros(len(grid), kernel.shape[1]), coords, shape, 1))
+    first = layer(spconv.SparseConvTensor(kernel.new_zeros(len(grid), kernel.shape[1]), coords, shape, 1))
 
     def run(feats: Tensor) -> Tensor:
         x = spconv.SparseConvTensor(feats, coords, shape, 1)
@@ -208,6 +213,69 @@ def _table(options: argparse.Namespace) -> None:
         print(f"<!-- {voxels} voxels: {neighbours:.2f} of 27 neighbours present -->")
 
 
+PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def _finished(job: Callable[[], object]) -> Callable[[], None]:
+    """The job, until the GPU is done with it."""
+
+    def run() -> None:
+        job()
+        torch.cuda.synchronize()
+
+    return run
+
+
+def _backend(grid: VoxelGrid, kernel: Tensor, backend: str) -> Callable[[Tensor], Tensor]:
+    return lambda feats: sparse_conv(SparseTensor(grid, feats), kernel, backend=backend).feats
+
+
+def _gpu_rows(grid: VoxelGrid, channels: int, precision: str, repeats: int) -> dict[str, list[float]]:
+    """Forward pass and both passes (s) of everything that runs on the GPU."""
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    where = {"device": grid.device, "dtype": PRECISIONS[precision]}
+    kernel = (torch.randn(27, channels, channels, **where) / (27 * channels) ** 0.5).requires_grad_()
+    leaf, grad = (torch.randn(len(grid), channels, **where) for _ in range(2))
+    usable = [name for name in CONVOLVE.table if CONVOLVE.why_unusable(name, grid.device) is None]
+    runs = {name: _backend(grid, kernel, name) for name in usable}
+    try:
+        runs["spconv"] = _spconv(grid, kernel)
+    except ImportError as error:
+        print(f"<!-- spconv was not measured: {error} -->")
+    forwards = {name: _finished(_without_gradient(run, leaf)) for name, run in runs.items()}
+    leaf.requires_grad_()
+    boths = {name: _finished(lambda run=run: run(leaf).backward(grad)) for name, run in runs.items()}
+    found = [median_in_turns(jobs, repeats=repeats, warmup=2) for jobs in (forwards, boths)]
+    return {name: [seconds[name] for seconds in found] for name in runs}
+
+
+def _gpu_searches(grid: VoxelGrid, repeats: int) -> dict[str, float]:
+    """The search for neighbours by each backend that runs on the GPU, and the making of Triton's table (s)."""
+    keys, taps = grid.sorted_keys_with(grid, kernel_offsets(SIZE, STEP)), convolution_map(grid, grid, SIZE, STEP)
+    usable = [name for name in MATCH_KEYS.table if MATCH_KEYS.why_unusable(name, grid.device) is None]
+    finders = {f"{name} search": MATCH_KEYS.pick(grid.device, name) for name in usable}
+    jobs = {name: _finished(lambda find=find: find(*keys, 256, 256)) for name, find in finders.items()}
+    jobs["tiles"] = _finished(lambda: NeighbourTable.of(taps.rows_in, taps.rows_out, taps.starts, taps.n_out))
+    return median_in_turns(jobs, repeats=repeats, warmup=2)
+
+
+def _gpu_table(options: argparse.Namespace) -> None:
+    device = torch.device("cuda")
+    print(f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, CUDA {torch.version.cuda}")
+    print("| voxels | channels | precision | what | forward (ms) | with backward (ms) |")
+    print("|---|---|---|---|---|---|")
+    for voxels in options.voxels:
+        made = room(voxels)
+        grid = VoxelGrid(made.coords.to(device))
+        for channels in options.channels:
+            for precision in PRECISIONS:
+                for what, seconds in _gpu_rows(grid, channels, precision, options.repeats).items():
+                    times = " | ".join(f"{1000 * value:.2f}" for value in seconds)
+                    print(f"| {len(grid)} | {channels} | {precision} | {what} | {times} |", flush=True)
+        for what, value in _gpu_searches(grid, options.repeats).items():
+            print(f"<!-- {len(grid)} voxels, {what}: {1000 * value:.2f} ms -->", flush=True)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -215,12 +283,17 @@ def main() -> None:
     parser.add_argument("--channels", type=int, nargs="+", default=[64, 128])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--spconv", type=Path, help="folder to import spconv from")
     parser.add_argument("--only", nargs="+", choices=list(MAKERS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.spconv:
         sys.path.append(str(options.spconv))
+    if options.device == "cuda":
+        if not torch.cuda.is_available():
+            raise SystemExit("PyTorch sees no CUDA GPU; without --device cuda the CPU is measured")
+        return _gpu_table(options)
     if options.only is None:
         return _table(options)
     torch.manual_seed(0)
