@@ -1,4 +1,4 @@
-# make demo | test | test-fast | test-all | check | bench
+# make demo | test | test-fast | test-all | test-triton | check | bench
 #
 # Everything runs in .venv, which is built on first use and again when pyproject.toml or the constraints change.
 #   PYTHON       the interpreter to build it from (3.11 or newer)
@@ -21,7 +21,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check \
 # One thread a process: the processes share the cores.
 PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=2 $(BIN)/python -m pytest -q -ra -n $(JOBS) --dist loadfile
 
-.PHONY: demo test test-fast test-all check format bench environment clean
+.PHONY: demo test test-fast test-all check test-triton format bench environment clean
 
 demo: environment
 	$(BIN)/trisparse demo
@@ -35,6 +35,11 @@ test-fast: environment
 
 test-all: environment
 	$(PYTEST)
+
+# The Triton kernels in Triton's interpreter, and on the GPU where there is one. Triton takes 1 GB, so it is not part of `dev`.
+test-triton: environment
+	@$(BIN)/python -c 'import triton' 2>/dev/null || $(PIP_INSTALL) 'triton>=3.2'
+	$(PYTEST) tests/sparse3d/kernels tests/sparse3d/test_neighbour_table.py
 
 check: environment .typing/trisparse
 	$(BIN)/ruff format --check .
