@@ -46,7 +46,7 @@ def test_a_short_line_by_hand() -> None:
 @pytest.mark.parametrize(("size", "stride", "transposed"), [(3, 1, False), (2, 2, True), (5, 2, False), (3, 2, True)])
 def test_every_pair_is_there_once(size: int, stride: int, transposed: bool, n: int) -> None:
     grid = random_grid(n, low=-5, high=4)
-    taps = convolution_map(grid, grid.strided(stride), (size,) * 3, (1, 1, 1))
+    taps = convolution_map(grid, grid.strided(stride), (size, size, size), (1, 1, 1))
     taps = taps.transposed if transposed else taps
     table = taps.neighbours
     expected = [(k, *pair) for k, (i, o) in enumerate(taps.pairs) for pair in torch.stack([i, o], 1).tolist()]
