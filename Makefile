@@ -1,4 +1,4 @@
-# make demo | test | test-fast | test-all | test-triton | check | bench
+# make demo | test | test-fast | test-all | test-triton | check | fuzz | bench
 #
 # Everything runs in .venv, which is built on first use and again when pyproject.toml or the constraints change.
 #   PYTHON       the interpreter to build it from (3.11 or newer)
@@ -21,7 +21,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check \
 # One thread a process: the processes share the cores.
 PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=2 $(BIN)/python -m pytest -q -ra -n $(JOBS) --dist loadfile
 
-.PHONY: demo test test-fast test-all check test-triton format bench environment clean
+.PHONY: demo test test-fast test-all check test-triton fuzz format bench environment clean
 
 demo: environment
 	$(BIN)/trisparse demo
@@ -50,6 +50,11 @@ check: environment .typing/trisparse
 format: environment
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# 240,000 damaged files against the readers; findings go to runs/fuzz (docs/robustness.md).
+fuzz: environment
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP_INSTALL) 'atheris>=3'
+	$(BIN)/python tests/fuzz/fuzz_readers.py --jobs $(JOBS)
 
 bench: environment
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done

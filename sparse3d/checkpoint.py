@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
+import struct
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -20,6 +22,11 @@ from .config import GrounderConfig
 from .grounder import Grounder
 
 FORMAT = "trisparse-grounder-1"
+UNREADABLE = (
+    *(SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, TypeError, AttributeError),
+    *(LookupError, AssertionError, struct.error),
+)
+"""What safetensors and torch.load raise for files that were tampered with or cut off, a little of everything."""
 _TENSORS_OF_A_LAYER = 12
 """A residual block has as many at least: two convolutions, each with the five tensors of its norm."""
 

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from ..core.errors import CorruptFile, DataError, InvalidInput, MissingPart, UnsafeFile
 from ..core.files import write_bytes, write_text
-from .checkpoint import differences, save_weights
+from .checkpoint import UNREADABLE, differences, save_weights
 from .config import GrounderConfig, preset
 from .grounder import Grounder
 from .roberta import RobertaSizes, weight_shapes
@@ -145,9 +145,10 @@ def _read(source: Path) -> dict[str, Any]:
         raise MissingPart(f"{source}: no such file; expected a published TSP3D checkpoint (.pth)")
     _look_through(source, _pickle_of(source))
     try:
-        with _settings_class_allowed():
+        with _settings_class_allowed(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old pickles
             content = torch.load(source, map_location="cpu", weights_only=True, mmap=True)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CorruptFile(source, "content", f"no whole checkpoint: {reason}") from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
@@ -161,20 +162,6 @@ def _read(source: Path) -> dict[str, Any]:
     if not isinstance(model, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in model.items()):
         raise CorruptFile(source, "model", "expected tensors by name")
     return content
-
-
-_UNREADABLE = (
-    pickle.UnpicklingError,
-    RuntimeError,
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    AssertionError,
-)
-"""What torch.load raises for files that were tampered with or cut off, a little of everything."""
 
 
 @contextmanager

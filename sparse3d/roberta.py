@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ..core.errors import BackendUnavailable, CorruptFile, DataError, InvalidInput, MissingPart
-from .checkpoint import differences
+from .checkpoint import UNREADABLE, differences
 from .text import TokenStates
 
 _HUB_NAMES = ("models--FacebookAI--roberta-base", "models--roberta-base")
@@ -182,7 +181,7 @@ def _config(path: Path, transformers: Any) -> Any:
         if not isinstance(values, dict) or values.get("model_type") != "roberta":
             raise CorruptFile(path, "model_type", "not the settings of a RoBERTa; name the folder of roberta-base")
         return transformers.RobertaConfig.from_dict(values)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
         raise CorruptFile(path, "whole file", f"no settings of a RoBERTa: {error}") from error
@@ -209,8 +208,12 @@ def _load(model: torch.nn.Module, path: Path) -> None:
         if path.suffix == ".safetensors":
             tensors = load_file(path)
         else:
-            tensors = dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, TypeError, EOFError, OSError) as error:
+            with warnings.catch_warnings():  # of old pickles
+                warnings.simplefilter("ignore")
+                tensors = dict(torch.load(path, map_location="cpu", weights_only=True))
+            if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in tensors.items()):
+                raise TypeError("expected tensors by name")
+    except UNREADABLE as error:
         raise CorruptFile(
             path, "content", f"no weights: {str(error).splitlines()[0] if str(error) else error!r}"
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,20 @@ def test_an_emptied_tokenizer_is_noticed(tiny: Path, monkeypatch: pytest.MonkeyP
 def test_damaged_files_are_corrupt(copy: Path, file: str, content: str) -> None:
     (copy / file).write_text(content)
     with pytest.raises(CorruptFile, match=str(copy)):
+        Roberta(copy)
+
+
+@pytest.mark.parametrize(
+    "pickled", [b"h\x05.", b"a.", b"J\1", b"}q\0cargparse\nNamespace\nq\1s.", b"}(K\1K\2u.", b"]K\1a."]
+)
+def test_a_tampered_checkpoint_of_the_text_model_is_corrupt(copy: Path, pickled: bytes) -> None:
+    """Found by fuzzing: torch raises a little of everything."""
+    (copy / "model.safetensors").unlink()
+    torch.save({"x": torch.ones(1)}, copy / "whole.pt")
+    with zipfile.ZipFile(copy / "whole.pt") as whole, zipfile.ZipFile(copy / "pytorch_model.bin", "w") as other:
+        for name in whole.namelist():
+            other.writestr(name, b"\x80\2" + pickled if name.endswith("data.pkl") else whole.read(name))
+    with pytest.raises(CorruptFile, match=r"pytorch_model\.bin: content: no weights"):
         Roberta(copy)
 
 
