@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -23,6 +24,8 @@ FIND_ROWS = Op(
 )
 
 Triple = tuple[int, int, int]
+ROUND = 64
+"""The bounds of packed coordinates are multiples of this where keys allow it."""
 T = TypeVar("T")
 
 
@@ -47,7 +50,10 @@ class _Packing:
 
     @classmethod
     def around(cls, low: list[int], high: list[int]) -> _Packing:
-        """For coordinates in [low, high]."""
+        """For coordinates in [low, high]; with room around them where there is some, so that few packings serve many needs."""
+        wide = [start // ROUND * ROUND for start in low], [end // ROUND * ROUND + ROUND - 1 for end in high]
+        if math.prod(end - start + 1 for start, end in zip(*wide, strict=True)) < 2**63:
+            low, high = wide
         extent = [end - start + 1 for start, end in zip(low, high, strict=True)]
         cells = extent[0] * extent[1] * extent[2] * extent[3]
         if cells >= 2**63:
@@ -59,8 +65,18 @@ class _Packing:
 
     def keys(self, coords: Int[Tensor, "m 4"]) -> Int64[Tensor, "m"]:
         """Keys of coordinates in the packed range; they sort as the coordinates do."""
-        b, x, y, z = (column.long() - start for column, start in zip(coords.unbind(1), self.low, strict=True))
-        return ((b * self.extent[1] + x) * self.extent[2] + y) * self.extent[3] + z
+        b, x, y, z = coords.unbind(1)
+        keys = b.to(torch.int64, copy=True)
+        for column, extent in ((x, self.extent[1]), (y, self.extent[2]), (z, self.extent[3])):
+            keys.mul_(extent).add_(column)
+        return keys.sub_(self._key_of_zero)
+
+    @property
+    def _key_of_zero(self) -> int:
+        """The key that the lowest coordinates would have if nothing were taken off them, wrapped to 64 bits as tensors do."""
+        b, x, y, z = self.low
+        key = ((b * self.extent[1] + x) * self.extent[2] + y) * self.extent[3] + z
+        return (key + 2**63) % 2**64 - 2**63
 
     def step(self, offset: Sequence[int]) -> int:
         """What a spatial offset adds to a key."""
@@ -119,8 +135,10 @@ class VoxelGrid:
         if not len(coords):
             return cls.unchecked(coords, stride)
         packing = _Packing.around(*_bounds(coords))
-        grid = cls.unchecked(packing.unpack(torch.unique(packing.keys(coords))), stride)
+        keys = torch.unique(packing.keys(coords))
+        grid = cls.unchecked(packing.unpack(keys), stride)
         grid._memo["order"] = torch.arange(len(grid), device=coords.device)
+        grid._memo[packing] = keys
         return grid
 
     def __len__(self) -> int:
@@ -159,8 +177,8 @@ class VoxelGrid:
         steps = offsets.tolist()
         if not len(self) or not len(coords):
             return [torch.full((len(coords),), -1, dtype=torch.int64, device=coords.device) for _ in steps]
-        packing = _Packing.around(*_joint_bounds(self.coords, coords, steps))
-        keys, wanted = packing.keys(self.coords)[self.order], packing.keys(coords)
+        packing = _Packing.around(*_joint_bounds(self._bounds, _bounds(coords), steps))
+        keys, wanted = self._sorted_keys(packing), packing.keys(coords)
         find = FIND_ROWS.pick(self.device)
         return [find(keys, self.order, wanted, packing.step(step)) for step in steps]
 
@@ -172,10 +190,9 @@ class VoxelGrid:
         if not len(self) or not len(other) or not steps:
             bounds = [0] * 4, [0] * 4
         else:
-            bounds = _joint_bounds(self.coords, other.coords, steps)
+            bounds = _joint_bounds(self._bounds, other._bounds, steps)
         packing = _Packing.around(*bounds)
-        keys = packing.keys(self.coords)[self.order]
-        others = keys if other is self else packing.keys(other.coords)[other.order]
+        keys, others = self._sorted_keys(packing), other._sorted_keys(packing)
         return keys, others, torch.tensor([packing.step(step) for step in steps], dtype=torch.int64, device=self.device)
 
     def strided(self, factor: int | Sequence[int]) -> VoxelGrid:
@@ -211,10 +228,26 @@ class VoxelGrid:
         """Rows sorted by batch, x, y, z."""
         return self.remember("order", self._sort)
 
+    @property
+    def order32(self) -> Int32[Tensor, "v"]:
+        """The same in 32 bits."""
+        return self.remember("order32", lambda: self.order.int())
+
     def _sort(self) -> Int64[Tensor, "v"]:
         if not len(self):
             return torch.empty(0, dtype=torch.int64, device=self.device)
-        return torch.argsort(_Packing.around(*_bounds(self.coords)).keys(self.coords), stable=True)
+        packing = _Packing.around(*self._bounds)
+        keys, order = torch.sort(packing.keys(self.coords), stable=True)
+        self.store(packing, keys)
+        return order
+
+    def _sorted_keys(self, packing: _Packing) -> Int64[Tensor, "v"]:
+        order = self.order
+        return self.remember(packing, lambda: packing.keys(self.coords).index_select(0, order))
+
+    @property
+    def _bounds(self) -> tuple[list[int], list[int]]:
+        return self.remember("bounds", lambda: _bounds(self.coords))
 
 
 def _bounds(coords: Int[Tensor, "m 4"]) -> tuple[list[int], list[int]]:
@@ -223,10 +256,10 @@ def _bounds(coords: Int[Tensor, "m 4"]) -> tuple[list[int], list[int]]:
 
 
 def _joint_bounds(
-    a: Int[Tensor, "m 4"], b: Int[Tensor, "n 4"], offsets: list[list[int]]
+    a: tuple[list[int], list[int]], b: tuple[list[int], list[int]], offsets: list[list[int]]
 ) -> tuple[list[int], list[int]]:
-    """Of some coordinates and of others moved by any of the offsets."""
-    (a_low, a_high), (b_low, b_high) = _bounds(a), _bounds(b)
+    """Of coordinates in some bounds and of others moved by any of the offsets."""
+    (a_low, a_high), (b_low, b_high) = a, b
     columns = [[0], *([offset[axis] for offset in offsets] for axis in range(3))]
     low = [min(x, y + min(column)) for x, y, column in zip(a_low, b_low, columns, strict=True)]
     high = [max(x, y + max(column)) for x, y, column in zip(a_high, b_high, columns, strict=True)]

@@ -130,8 +130,7 @@ def _build(source: VoxelGrid, target: VoxelGrid, size: Triple, step: Triple, *, 
         found = _with_mirror_image(found, len(source))
     starts = (*found.runs_out[:, 0].tolist(), len(found.places_in))
     rows_in, rows_out = (
-        grid.order.int().index_select(0, places)
-        for grid, places in ((source, found.places_in), (target, found.places_out))
+        grid.order32.index_select(0, places) for grid, places in ((source, found.places_in), (target, found.places_out))
     )
     return KernelMap(rows_in, rows_out, starts, found.runs_in, found.runs_out, n_in=len(source), n_out=len(target))
 

@@ -142,37 +142,32 @@ def _first_at_least(keys: np.ndarray, key: int) -> int:
 def _match(
     keys_in: np.ndarray, keys_out: np.ndarray, steps: np.ndarray, width_in: int, width_out: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Walks through both lists side by side, run by run: first to count, then to write."""
+    """Walks through both lists side by side, run by run, without branches; what each run finds is then moved together."""
     n_in, n_out = len(keys_in), len(keys_out)
     n_runs = (n_out + width_out - 1) // width_out
     n_units = len(steps) * n_runs
     counts = np.zeros(n_units + 1, np.int64)
-    first = np.empty(n_units, np.int64)
+    loose_in = np.empty((n_units, width_out + 1), np.int32)
+    loose_out = np.empty((n_units, width_out + 1), np.int32)
     for unit in numba.prange(n_units):
-        step, start = steps[unit // n_runs], unit % n_runs * width_out
-        i = _first_at_least(keys_in, keys_out[start] + step)
-        first[unit] = i
-        found = 0
-        for o in range(start, min(start + width_out, n_out)):
-            key = keys_out[o] + step
-            while i < n_in and keys_in[i] < key:
-                i += 1
-            found += i < n_in and keys_in[i] == key
+        step, o = steps[unit // n_runs], unit % n_runs * width_out
+        stop = min(o + width_out, n_out)
+        i, found = _first_at_least(keys_in, keys_out[o] + step), 0
+        while o < stop and i < n_in:
+            wanted, there = keys_out[o] + step, keys_in[i]
+            loose_in[unit, found] = i
+            loose_out[unit, found] = o
+            found += there == wanted
+            i += there <= wanted
+            o += there >= wanted
         counts[unit + 1] = found
     ends = np.cumsum(counts)
     places_in = np.empty(ends[n_units], np.int32)
     places_out = np.empty(ends[n_units], np.int32)
     for unit in numba.prange(n_units):
-        step, start = steps[unit // n_runs], unit % n_runs * width_out
-        i, place = first[unit], ends[unit]
-        for o in range(start, min(start + width_out, n_out)):
-            key = keys_out[o] + step
-            while i < n_in and keys_in[i] < key:
-                i += 1
-            if i < n_in and keys_in[i] == key:
-                places_in[place] = i
-                places_out[place] = o
-                place += 1
+        start, stop = ends[unit], ends[unit + 1]
+        places_in[start:stop] = loose_in[unit, : stop - start]
+        places_out[start:stop] = loose_out[unit, : stop - start]
     runs_out = np.empty((len(steps), n_runs + 1), np.int64)
     runs_in = np.empty((len(steps), (n_in + width_in - 1) // width_in + 1), np.int64)
     for k in range(len(steps)):

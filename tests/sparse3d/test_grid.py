@@ -50,3 +50,15 @@ def test_an_empty_grid_answers_everything() -> None:
     assert len(grid.shifted(torch.tensor([[0, 0, 1], [1, 0, 0]]), (1, 1, 1))) == 0
     assert grid.rows_of(torch.zeros(3, 4, dtype=torch.int32)).tolist() == [-1, -1, -1]
     assert random_grid(5).rows_of(grid.coords).tolist() == []
+
+
+def test_rows_are_found_at_the_ends_of_the_range_and_however_often_bounds_change() -> None:
+    corner = torch.tensor([0, 2**31 - 9, -(2**31) + 2, 2**31 - 9], dtype=torch.int64)
+    moved = VoxelGrid((random_grid(60, seed=5, batch=3, low=0, high=4).coords + corner).int())
+    near = VoxelGrid(moved.coords - corner.int())
+    assert moved.rows_of(moved.coords.flip(0)).tolist() == list(range(len(moved)))[::-1]
+    assert torch.equal(moved.order, near.order)
+    for shift in (0, 63, 64, 1000, -70):
+        query = near.coords + torch.tensor([0, shift, 0, -shift], dtype=torch.int32)
+        expected = [near.coords.tolist().index(row) if row in near.coords.tolist() else -1 for row in query.tolist()]
+        assert near.rows_of(query).tolist() == expected
