@@ -99,12 +99,12 @@ def _colors(colors: Sequence[str | Rgb | None] | None, n: int) -> list[str | Rgb
     found: list[str | Rgb | None] = []
     for color in colors:
         named = "gray" if color == "grey" else color
-        if isinstance(named, str) and named not in PALETTE:
-            raise InvalidInput(
-                f"colour {color!r} is unknown; expected one of {', '.join(PALETTE)}, or red, green, blue"
-            )
-        is_rgb = named is not None and not isinstance(named, str)
-        if is_rgb and (len(named) != 3 or not all(0 <= c <= 1 for c in named)):
+        if isinstance(named, str):
+            if named not in PALETTE:
+                raise InvalidInput(
+                    f"colour {color!r} is unknown; expected one of {', '.join(PALETTE)}, or red, green, blue"
+                )
+        elif named is not None and (len(named) != 3 or not all(0 <= c <= 1 for c in named)):
             raise InvalidInput(f"colour {color} is not red, green, blue in 0..1; divide by 255 if it is in 0..255")
         found.append(named)
     return found
