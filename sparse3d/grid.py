@@ -23,6 +23,14 @@ FIND_ROWS = Op(
     },
 )
 
+SORT_KEYS = Op(
+    "sort voxels",
+    {
+        "numba": "trisparse.sparse3d.kernels.numba_cpu:sort_keys",
+        "torch": "trisparse.sparse3d.kernels.torch_ref:sort_keys",
+    },
+)
+
 Triple = tuple[int, int, int]
 ROUND = 64
 """The bounds of packed coordinates are multiples of this where keys allow it."""
@@ -135,7 +143,8 @@ class VoxelGrid:
         if not len(coords):
             return cls.unchecked(coords, stride)
         packing = _Packing.around(*_bounds(coords))
-        keys = torch.unique(packing.keys(coords))
+        keys, _ = SORT_KEYS.pick(coords.device)(packing.keys(coords))
+        keys = keys[torch.cat([keys.new_ones(1), keys.diff()]) > 0]
         grid = cls.unchecked(packing.unpack(keys), stride)
         grid._memo["order"] = torch.arange(len(grid), device=coords.device)
         grid._memo[packing] = keys
@@ -237,7 +246,7 @@ class VoxelGrid:
         if not len(self):
             return torch.empty(0, dtype=torch.int64, device=self.device)
         packing = _Packing.around(*self._bounds)
-        keys, order = torch.sort(packing.keys(self.coords), stable=True)
+        keys, order = SORT_KEYS.pick(self.device)(packing.keys(self.coords))
         self.store(packing, keys)
         return order
 

@@ -25,6 +25,14 @@ MATCH_KEYS = Op(
     },
 )
 
+MIRROR = Op(
+    "mirror taps",
+    {
+        "numba": "trisparse.sparse3d.kernels.numba_cpu:mirror_image",
+        "torch": "trisparse.sparse3d.kernels.torch_ref:mirror_image",
+    },
+)
+
 Pair = tuple[Int64[Tensor, "_"], Int64[Tensor, "_"]]
 
 
@@ -127,30 +135,9 @@ def _build(source: VoxelGrid, target: VoxelGrid, size: Triple, step: Triple, *, 
     match = MATCH_KEYS.pick(source.device)
     found: Matches = match(keys_in, keys_out, steps, run_width(len(source)), run_width(len(target)))
     if mirrored:
-        found = _with_mirror_image(found, len(source))
+        found = MIRROR.pick(source.device)(found, len(source))
     starts = (*found.runs_out[:, 0].tolist(), len(found.places_in))
     rows_in, rows_out = (
         grid.order32.index_select(0, places) for grid, places in ((source, found.places_in), (target, found.places_out))
     )
     return KernelMap(rows_in, rows_out, starts, found.runs_in, found.runs_out, n_in=len(source), n_out=len(target))
-
-
-def _with_mirror_image(half: Matches, n: int) -> Matches:
-    """All taps of an odd kernel from a grid to itself, given those before the centre: tap -k joins the pairs of k swapped."""
-    device = half.places_in.device
-    every = torch.arange(n, dtype=torch.int32, device=device)
-    limits = torch.arange(0, n + run_width(n), run_width(n), device=device).clamp_(max=n)[: half.runs_out.shape[1]]
-    ends = torch.cat([half.runs_out[:, 0], torch.tensor([len(half.places_in)], device=device)])
-    taps = [slice(start, stop) for start, stop in pairwise(ends.tolist())]
-    places_in = [half.places_in, every, *(half.places_out[tap] for tap in reversed(taps))]
-    places_out = [half.places_out, every, *(half.places_in[tap] for tap in reversed(taps))]
-    counts = ends.diff()
-    sizes = torch.cat([counts, torch.tensor([n], device=device), counts.flip(0)])
-    starts = (sizes.cumsum(0) - sizes)[:, None]
-    inside_in, inside_out = half.runs_in - half.runs_in[:, :1], half.runs_out - half.runs_out[:, :1]
-    return Matches(
-        torch.cat(places_in),
-        torch.cat(places_out),
-        torch.cat([inside_in, limits[None], inside_out.flip(0)]) + starts,
-        torch.cat([inside_out, limits[None], inside_in.flip(0)]) + starts,
-    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from ..kernel_map import KernelMap, Matches
+from ..kernel_map import KernelMap, Matches, run_width
 
 
 def why_unusable(device: torch.device) -> str | None:
@@ -50,6 +52,12 @@ def find_rows(
     return torch.where(keys[place] == wanted + step, order[place], -1)
 
 
+def sort_keys(keys: Int64[Tensor, "v"]) -> tuple[Int64[Tensor, "v"], Int64[Tensor, "v"]]:
+    """The keys (none below 0) in order, and where each was; among equals the earlier first."""
+    ordered = torch.sort(keys, stable=True)
+    return ordered.values, ordered.indices
+
+
 def match_keys(
     keys_in: Int64[Tensor, "v"], keys_out: Int64[Tensor, "w"], steps: Int64[Tensor, "k"], width_in: int, width_out: int
 ) -> Matches:
@@ -73,3 +81,24 @@ def match_keys(
         none = torch.empty(0, dtype=torch.int32, device=keys_in.device)
         return Matches(none, none, limits_in.new_empty(0, len(limits_in)), limits_out.new_empty(0, len(limits_out)))
     return Matches(torch.cat(places_in), torch.cat(places_out), torch.stack(runs_in), torch.stack(runs_out))
+
+
+def mirror_image(half: Matches, n: int) -> Matches:
+    """All taps of an odd kernel from a grid to itself, given those before the centre: tap -k joins the pairs of k swapped."""
+    device = half.places_in.device
+    every = torch.arange(n, dtype=torch.int32, device=device)
+    limits = torch.arange(0, n + run_width(n), run_width(n), device=device).clamp_(max=n)[: half.runs_out.shape[1]]
+    ends = torch.cat([half.runs_out[:, 0], torch.tensor([len(half.places_in)], device=device)])
+    taps = [slice(start, stop) for start, stop in pairwise(ends.tolist())]
+    places_in = [half.places_in, every, *(half.places_out[tap] for tap in reversed(taps))]
+    places_out = [half.places_out, every, *(half.places_in[tap] for tap in reversed(taps))]
+    counts = ends.diff()
+    sizes = torch.cat([counts, torch.tensor([n], device=device), counts.flip(0)])
+    starts = (sizes.cumsum(0) - sizes)[:, None]
+    inside_in, inside_out = half.runs_in - half.runs_in[:, :1], half.runs_out - half.runs_out[:, :1]
+    return Matches(
+        torch.cat(places_in),
+        torch.cat(places_out),
+        torch.cat([inside_in, limits[None], inside_out.flip(0)]) + starts,
+        torch.cat([inside_out, limits[None], inside_in.flip(0)]) + starts,
+    )
