@@ -18,6 +18,7 @@ from .relations import Claim, Thing
 from .scan_variety import vary_colors, vary_scan
 from .scanning import RoomScan, ScanConfig, scan_room
 from .sentences import SayingConfig, describe
+from .variants import keywords_of, mistyped
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class RoomConfig:
     n_sentences: int = 36
     """Sentences a room, at most."""
     scan: ScanConfig = field(default_factory=ScanConfig)
+    vary_words: bool = False
+    """Leave typing errors in a tenth of the sentences, and keywords alone of as many."""
     vary_scan: bool = False
     """Scan and light half of the rooms otherwise than ``scan`` says (see :mod:`~.scan_variety`)."""
 
@@ -77,8 +80,12 @@ def generate_described_room(seed: int, config: RoomConfig = RoomConfig()) -> Des
     sayings = describe(things, (room.width, room.depth), numpy_rng(seed, "sentences"), saying)
     scene_id = scene_id_of(seed)
     categories = {t.object_id: t.category for t in things}
+    texts = [s.text for s in sayings]
+    if config.vary_words:
+        texts = _as_people_type(texts, numpy_rng(seed, "vary words"))
     referrals = tuple(
-        Referral(scene_id, s.text, s.claim.target, categories[s.claim.target], s.claim.anchors, s.tags) for s in sayings
+        Referral(scene_id, text, s.claim.target, categories[s.claim.target], s.claim.anchors, s.tags)
+        for s, text in zip(sayings, texts, strict=True)
     )
     cloud = PointCloud(
         torch.from_numpy(scan.points.astype(np.float32)),
@@ -88,6 +95,14 @@ def generate_described_room(seed: int, config: RoomConfig = RoomConfig()) -> Des
     objects = tuple(SceneObject(t.object_id, t.category, t.center, t.size, t.color) for t in things)
     scene = Scene(scene_id, cloud, objects, referrals)
     return DescribedRoom(scene, tuple(things), tuple(s.claim for s in sayings), room.width, room.depth)
+
+
+def _as_people_type(texts: list[str], rng: np.random.Generator) -> list[str]:
+    draws = rng.random(len(texts))
+    return [
+        mistyped(text, rng) if draw < 0.1 else keywords_of(text) if draw < 0.2 else text
+        for text, draw in zip(texts, draws, strict=True)
+    ]
 
 
 def _things(room: Room, scan: RoomScan) -> tuple[list[Thing], np.ndarray]:

@@ -73,14 +73,19 @@ _UNKNOWN_WORDS = {word: new for c, new in UNKNOWN_NOUNS.items() for word in {c, 
 
 
 def _typos(text: str, claim: Claim, speaker: Speaker) -> str:
+    return mistyped(text, speaker.rng)
+
+
+def mistyped(text: str, rng: Rng) -> str:
+    """A sentence with an error in one or two of its longer words."""
     words = text.split()
     long = [k for k, w in enumerate(words) if len(w.strip(".,:?")) >= 4]
-    for k in speaker.rng.permutation(long)[: 1 + int(speaker.rng.random() < 0.5)].tolist():
-        words[k] = _mistyped(words[k], speaker.rng)
+    for k in rng.permutation(long)[: 1 + int(rng.random() < 0.5)].tolist():
+        words[k] = _mistyped_word(words[k], rng)
     return " ".join(words)
 
 
-def _mistyped(word: str, rng: Rng) -> str:
+def _mistyped_word(word: str, rng: Rng) -> str:
     at = int(rng.integers(1, len(word.rstrip(".,:?")) - 1))
     kind = int(rng.integers(4))
     if kind == 0:
@@ -130,6 +135,11 @@ def _spelling(text: str, claim: Claim, speaker: Speaker) -> str:
 
 
 def _keywords(text: str, claim: Claim, speaker: Speaker) -> str:
+    return keywords_of(text)
+
+
+def keywords_of(text: str) -> str:
+    """A sentence without its small words and punctuation."""
     kept = [w for w in text.split() if w.strip(".,:?") not in _SMALL_WORDS]
     return " ".join(kept).translate(str.maketrans("", "", ".,:?"))
 

@@ -55,7 +55,12 @@ class Rooms:
                 f"count {self.count}, workers {self.workers}, seed {self.seed}: expected at least "
                 "1, 1 and 0; correct the options"
             )
-        config = RoomConfig(split=self.split, n_sentences=self.sentences, vary_scan=self.split == "train")
+        config = RoomConfig(
+            split=self.split,
+            n_sentences=self.sentences,
+            vary_words=self.split == "train",
+            vary_scan=self.split == "train",
+        )
         seeds = range(self.seed, self.seed + self.count)
         (self.out / "rooms").mkdir(parents=True, exist_ok=True)
         _keep_to_one_recipe(self.out / "rooms" / "recipe.json", config)

@@ -26,8 +26,11 @@ def test_the_weights_find_more_than_a_random_object_of_the_category(tmp_path: Pa
         find_model()
     except MissingPart as error:
         pytest.skip(str(error))
-    rows, _ = evaluate_rooms("small", data=tmp_path, rooms=2, progress=False)
-    several = next(row for row in rows if row.name == "multiple")
+    made = evaluate_rooms("small", data=tmp_path, rooms=2, parts=("sentences", "absent"), progress=False)
+    several = next(row for row in made.rows if row.name == "multiple")
     assert several.count > 20
     assert several.accuracy[0].value > several.random_of_category[0].value + 0.1
     assert several.accuracy[0].value > several.shuffled[0].value + 0.1
+    assert sum(made.misses.values()) == len(made.results)
+    assert made.calibration is not None
+    assert made.calibration.auroc_right > 0.5

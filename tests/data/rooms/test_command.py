@@ -23,7 +23,7 @@ def test_rooms_are_written_read_back_and_not_made_twice(tmp_path: Path, capsys: 
     assert _run(tmp_path) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["rooms"], report["new"]) == (2, 2)
-    scene = generate_room(5, RoomConfig(n_sentences=6, vary_scan=True))
+    scene = generate_room(5, RoomConfig(n_sentences=6, vary_words=True, vary_scan=True))
     back = read_scannet_scene(tmp_path / "scans" / "scene0005_00", subsample=None)
     torch.testing.assert_close(back.cloud.points, scene.cloud.points)
     assert [(o.object_id, o.category) for o in back.objects] == [(o.object_id, o.category) for o in scene.objects]

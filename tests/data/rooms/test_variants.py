@@ -80,6 +80,14 @@ def test_unknown_nouns_are_unknown_and_there_is_one_for_every_common_category() 
     assert len(set(KINDS) - set(UNKNOWN_NOUNS)) <= 3
 
 
+def test_training_rooms_can_hold_typing_errors_and_keywords_about_the_same_objects() -> None:
+    usual = generate_described_room(20_001, RoomConfig(split="train")).scene.referrals
+    typed = generate_described_room(20_001, RoomConfig(split="train", vary_words=True)).scene.referrals
+    assert [r.target_id for r in typed] == [r.target_id for r in usual]
+    changed = sum(a.sentence != b.sentence for a, b in zip(usual, typed, strict=True))
+    assert 1 <= changed < len(usual) / 2
+
+
 def test_absent_things_cannot_be_meant(room: DescribedRoom) -> None:
     pairs = absent_sentences(room.things, numpy_rng(2, "absent"), 12)
     assert {kind for _, kind in pairs} == {"absent:category", "absent:color", "absent:unknown"}
