@@ -45,7 +45,7 @@ def test_lost_pixels_leave_fewer_points(room: Room) -> None:
     assert len(lossy.points) < 0.6 * len(whole.points)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_ceiling_is_in_or_out_as_told_whatever_the_room_has(room: Room, seed: int) -> None:
     walls = shell(room, np.random.default_rng(seed))
     looking_up = replace(_FEW, n_views=12, field_of_view=1.8)
@@ -70,7 +70,7 @@ def test_one_place_is_one_place_and_sees_less_than_a_walk(room: Room) -> None:
     assert 0 < len(np.unique(one.items)) - 1 < len(np.unique(walk.items)) - 1
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_a_partial_scan_sees_something_of_most_rooms(seed: int) -> None:
     rng = np.random.default_rng(seed)
     config, sensor = partial_scan(rng, ScanConfig())

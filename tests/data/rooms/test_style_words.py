@@ -17,7 +17,7 @@ from trisparse.data.rooms.style_words import STYLE_WORDS, words_of
 
 @pytest.fixture(scope="module")
 def rooms() -> list[Room]:
-    return [furnish_room(np.random.default_rng(seed), use_held_out=bool(seed % 2)) for seed in range(150)]
+    return [furnish_room(np.random.default_rng(seed), use_held_out=bool(seed % 2)) for seed in range(110)]
 
 
 def _some(category: str, style: int) -> list[Shape]:
