@@ -22,10 +22,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import torch
-from machine import describe, median_in_turns, median_seconds
+from machine import describe, median_in_turns
 from torch import Tensor
 from trisparse.sparse3d.grid import VoxelGrid
 from trisparse.sparse3d.kernel_map import MATCH_KEYS, KernelMap, convolution_map, kernel_offsets
@@ -108,6 +109,15 @@ def _spconv(grid: VoxelGrid, kernel: Tensor) -> Callable[[Tensor], Tensor]:
     return run
 
 
+def _spconv_map(grid: VoxelGrid) -> Callable[[], object]:
+    ops, core = importlib.import_module("spconv.pytorch.ops"), importlib.import_module("spconv.core")
+    low = grid.coords.min(0).values
+    shape = (grid.coords.max(0).values - low + 1)[1:].tolist()
+    coords, one = (grid.coords - low).contiguous(), [1, 1, 1]
+    native, none = core.ConvAlgo.Native, [0, 0, 0]
+    return lambda: ops.get_indice_pairs(coords, 1, shape, native, list(SIZE), one, one, one, none, subm=True)
+
+
 MAKERS = {"trisparse": _ours, "plain loop": _plain, "spconv": _spconv}
 
 
@@ -145,7 +155,11 @@ def measure(names: list[str], voxels: int, channels: int, repeats: int) -> dict[
             found[name][key] = seconds
     for name in names:
         found[name].setdefault("both", float("nan"))
-        found[name]["map"] = median_seconds(lambda: _fresh_map(grid), repeats=repeats)
+    maps: dict[str, Callable[[], object]] = {"trisparse": lambda: _fresh_map(grid)}
+    if "spconv" in names:
+        maps["spconv"] = _spconv_map(grid)
+    for name, seconds in median_in_turns(maps, repeats=repeats).items():
+        found.setdefault(name, {})["map"] = seconds
     return found
 
 
@@ -190,6 +204,7 @@ def _table(options: argparse.Namespace) -> None:
     print(describe())
     print("| voxels | channels | what | forward (ms) | ratio | with backward (ms) | ratio | map (ms) | peak (MB) |")
     print("|---|---|---|---|---|---|---|---|---|")
+    per_voxel: dict[tuple[int, int], list[float]] = {}
     for voxels in options.voxels:
         neighbours = 0.0
         for channels in options.channels:
@@ -197,11 +212,12 @@ def _table(options: argparse.Namespace) -> None:
             if isinstance(rows, str):
                 raise SystemExit(f"the measurement failed: {rows}")
             beside = _apart(["spconv"], voxels, channels, options)
-            rows |= {} if isinstance(beside, str) else beside
+            rows |= {} if isinstance(beside, str) else {"spconv": beside["spconv"]}
+            per_voxel[voxels, channels] = [rows["trisparse"][key] / voxels for key in ("forward", "both")]
             plain, neighbours = rows["plain loop"], rows["plain loop"]["neighbours"]
             for what, found in rows.items():
                 ratios = [found[key] / plain[key] for key in ("forward", "both")]
-                made = f"{1000 * found['map']:.0f}" if what == "trisparse" else ""
+                made = f"{1000 * found['map']:.1f}" if "map" in found else ""
                 print(
                     f"| {voxels} | {channels} | {what} | {1000 * found['forward']:.1f} | {ratios[0]:.2f} "
                     f"| {1000 * found['both']:.1f} | {ratios[1]:.2f} | {made} "
@@ -210,7 +226,19 @@ def _table(options: argparse.Namespace) -> None:
                 )
             if isinstance(beside, str):
                 print(f"<!-- spconv was not measured: {beside} -->")
+            else:
+                maps = [1000 * beside[name]["map"] for name in ("trisparse", "spconv")]
+                print(
+                    f"<!-- kernel map, one thread each: {maps[0]:.1f} and {maps[1]:.1f} ms, {maps[0] / maps[1]:.2f} x -->"
+                )
         print(f"<!-- {voxels} voxels: {neighbours:.2f} of 27 neighbours present -->")
+    for fewer, more in pairwise(options.voxels):
+        for channels in options.channels:
+            pairs = zip(per_voxel[more, channels], per_voxel[fewer, channels], strict=True)
+            growth = " and ".join(f"{a / b:.2f}" for a, b in pairs)
+            print(
+                f"<!-- {channels} channels: a voxel of {more} takes {growth} x as long as one of {fewer} (with backward) -->"
+            )
 
 
 PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
