@@ -40,11 +40,13 @@ class Artifact:
             manifest = json.loads(path.read_text(encoding="utf-8"))
             files = manifest["files"]
             key = manifest["key"]
-            readable = all(isinstance(entry["bytes"], int) and len(entry["sha256"]) == 64 for entry in files.values())
+            readable = isinstance(key, str) and all(
+                isinstance(entry["bytes"], int) and len(entry["sha256"]) == 64 for entry in files.values()
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ArtifactCorrupt(f"{path}: not a readable manifest ({error}); {_remedy(folder)}") from error
         if not readable:
-            raise ArtifactCorrupt(f"{path}: its list of files is damaged; {_remedy(folder)}")
+            raise ArtifactCorrupt(f"{path}: its key or its list of files is damaged; {_remedy(folder)}")
         return cls(label, key, folder, manifest)
 
     def file(self, name: str) -> Path:

@@ -142,6 +142,8 @@ class _Glb:
         colors = None
         if "COLOR_0" in attributes:
             colors = self._accessor(attributes["COLOR_0"], None)[:, :3]
+            if colors.shape[1] < 3:
+                raise CorruptFile(self.path, "COLOR_0", f"colours of {colors.shape[1]} numbers, expected 3 or 4")
             colors = colors / np.iinfo(colors.dtype).max if colors.dtype.kind == "u" else colors.astype(np.float64)
         tint, texture, channel = self._material(primitive.get("material"))
         uv = None

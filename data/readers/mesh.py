@@ -103,7 +103,8 @@ def _sample_colors(part: MeshPart, faces: np.ndarray, weights: np.ndarray) -> np
         return (_vertex_colors(part)[part.faces[faces]] * weights).sum(1)
     uv = (part.uv[faces] * weights).sum(1)
     height, width = part.texture.shape[:2]
-    uv = np.nan_to_num(uv - np.floor(uv))
+    with np.errstate(invalid="ignore"):
+        uv = np.nan_to_num(uv - np.floor(uv))
     column = np.minimum((uv[:, 0] * width).astype(np.int64), width - 1)
     row = np.minimum((uv[:, 1] * height).astype(np.int64), height - 1)
     return part.texture[row, column] / 255 * np.array(part.tint or (1.0, 1.0, 1.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import warnings
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import CorruptFile, MissingPart, UnknownFormat, UnsafeFile
+from ...core.errors import CorruptFile, DataError, MissingPart, UnknownFormat, UnsafeFile
 
 _FREE_BYTES = 16 << 20
 _MOST_EXPANSION = 100
@@ -21,6 +22,11 @@ _MOST_EXPANSION = 100
 _MOST_DIMENSIONS = 32
 _HEADER_ERRORS = (ValueError, KeyError, TypeError, SyntaxError, OverflowError, RecursionError, MemoryError, TokenError)
 """What numpy's parser of array headers raises on damaged ones."""
+_ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError),
+    *(NotImplementedError, RuntimeError, OverflowError),
+)
+"""What zipfile raises on damaged archives."""
 
 
 class ArrayFile:
@@ -47,7 +53,7 @@ class ArrayFile:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 self.members = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        except _ZIP_ERRORS as error:
             raise CorruptFile(
                 self.path, "directory", f"{error}; the file is truncated or no NPZ: make it again"
             ) from error
@@ -68,6 +74,8 @@ class ArrayFile:
             with self.path.open("rb") as file:
                 return self._array(file, name, self.path.stat().st_size)
         info = self.members[name]
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise CorruptFile(self.path, f"array {name!r}", "compressed in a way that numpy does not; save it again")
         if info.file_size > _FREE_BYTES + _MOST_EXPANSION * self.path.stat().st_size:
             raise CorruptFile(
                 self.path,
@@ -78,7 +86,9 @@ class ArrayFile:
         try:
             with zipfile.ZipFile(self.path) as archive, archive.open(info) as file:
                 return self._array(file, name, info.file_size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except DataError:
+            raise
+        except _ZIP_ERRORS as error:
             raise CorruptFile(self.path, f"array {name!r}", f"{error}; the file is damaged: make it again") from error
 
     def _array(self, file: Any, name: str, n_bytes: int) -> np.ndarray:

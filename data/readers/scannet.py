@@ -29,6 +29,7 @@ from .ply import read_ply, write_ply
 SUBSAMPLE = 50_000
 SUBSAMPLE_SEED = 1184
 _MOST_OBJECTS_OF_A_VERTEX = 100
+_FARTHEST = 1e6
 
 _SCANNET = "published with ScanNet v2 on request at http://www.scan-net.org"
 _META = (
@@ -116,6 +117,8 @@ def read_scannet_scan(
     matrix, notes = _read_alignment(folder, scene_id, alignments)
     vertices = _choose(len(points), subsample, seed, folder)
     aligned = _transform(points, matrix)[vertices]
+    if not (np.abs(aligned) < _FARTHEST).all():
+        raise CorruptFile(folder, "axisAlignment", f"vertices end at over {_FARTHEST:g} m, which is no place in a room")
     groups = _read_objects(folder, scene_id, len(points)) if objects else []
     found, duplicates, lost = _objects(groups, _point_of_vertex(vertices, len(points)), aligned)
     notes += tuple(f"object {i} has the same points as object {first} and was left out" for i, first in duplicates)
@@ -320,9 +323,10 @@ def _group(path: Path, where: str, record: object, members: dict[int, np.ndarray
             raise CorruptFile(path, where, f"its segment {shown} is not among the mesh's {len(members)} segments")
     vertices = np.sort(np.concatenate([np.empty(0, np.int64), *(members[s] for s in dict.fromkeys(segments))]))
     color = entry(path, where, record, "color", str) if isinstance(record, dict) and "color" in record else None
-    return _Group(
-        entry(path, where, record, "objectId", int), entry(path, where, record, "label", str), vertices, color
-    )
+    object_id = entry(path, where, record, "objectId", int)
+    if not 0 <= object_id < 1 << 31:
+        raise CorruptFile(path, where, f"'objectId' is {object_id}, expected a number of at least 0 and of 31 bits")
+    return _Group(object_id, entry(path, where, record, "label", str), vertices, color)
 
 
 # The subsample
@@ -345,7 +349,8 @@ def _point_of_vertex(vertices: np.ndarray, n: int) -> np.ndarray:
 
 def _transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     homogeneous = np.concatenate([points, np.ones((len(points), 1), points.dtype)], axis=1)
-    return (homogeneous @ matrix.T)[:, :3]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (homogeneous @ matrix.T)[:, :3]
 
 
 def _objects(

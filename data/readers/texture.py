@@ -8,6 +8,8 @@ import warnings
 
 import numpy as np
 
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TGA", "TIFF", "WEBP")
+"""What textures come in. Pillow knows more, some of which it hands to other programs (PostScript)."""
 _MOST_PIXELS = 1 << 27
 """Of all textures of a mesh."""
 _FREE_PIXELS = 1 << 24
@@ -38,7 +40,7 @@ def _pixels(content: bytes, most: int) -> np.ndarray | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd meta data
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 return np.asarray(image.convert("RGB")) if image.width * image.height <= most else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

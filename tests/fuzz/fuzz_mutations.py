@@ -172,7 +172,7 @@ def _change_somewhere(holder: list[Any] | dict[str, Any], rng: Random) -> None:
         case 2 if isinstance(holder, dict):
             holder[rng.choice((*map(str, keys), "", "__proto__", "\ud800", "a\nb"))] = holder.pop(key)
         case 3:
-            other = rng.choice(list(keys))
+            other: Any = rng.choice(list(keys))
             holder[key], holder[other] = holder[other], holder[key]
         case _:
             holder[key] = _json_atom(rng)

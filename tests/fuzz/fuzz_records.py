@@ -92,8 +92,9 @@ def label_files() -> list[bytes]:
 def weights_files() -> list[bytes]:
     """A whole tiny network, and files of few tensors."""
     about = {"network": TINY.to_dict(), "text_weights": "text.safetensors"}
+    whole = {"network": TINY.to_dict(), "epoch": 3}
     return [
-        written(lambda path: save_weights(path, Grounder(TINY).state_dict(), about), "w.safetensors"),
+        written(lambda path: save_weights(path, Grounder(TINY).state_dict(), whole), "w.safetensors"),
         written(lambda path: save_weights(path, {"a": torch.ones(2, 3), "b": torch.tensor(1)}, about), "w.safetensors"),
         written(lambda path: save_weights(path, {"h": torch.ones(4)}, {}, dtype=torch.float16), "w.safetensors"),
     ]

@@ -117,10 +117,10 @@ def mtl_files() -> list[bytes]:
     return [b"newmtl wall\nKd 1 1 1\nmap_Kd wall.png\nnewmtl floor\nKd 0.2 0.4 0.6\n"]
 
 
-def texture_file() -> bytes:
-    """A PNG of two pixels."""
+def texture_file(format: str = "PNG") -> bytes:
+    """An image of two pixels."""
     out = io.BytesIO()
-    Image.fromarray(np.array([[[255, 0, 0]], [[0, 0, 255]]], np.uint8)).save(out, "PNG")
+    Image.fromarray(np.array([[[255, 0, 0]], [[0, 0, 255]]], np.uint8)).save(out, format)
     return out.getvalue()
 
 

@@ -240,7 +240,7 @@ def _any_scan() -> list[bytes]:
 _OBJ = {
     **_one("a.obj", "text", seeds.obj_files()[::-1]),
     **_one("a.mtl", "text", seeds.mtl_files()),
-    **_one("wall.png", "binary", [seeds.texture_file()]),
+    **_one("wall.png", "binary", [seeds.texture_file(f) for f in ("PNG", "JPEG", "BMP", "TGA", "TIFF", "WEBP")]),
 }
 
 TARGETS: dict[str, Target] = {

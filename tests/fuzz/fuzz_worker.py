@@ -147,20 +147,26 @@ def main() -> None:
     warnings.simplefilter("error")
     targets.clean(folder / "files")
     corpus = targets.clean(folder / "seeds")
-    for number, case in enumerate(target.cases()):
+    valid = list(target.cases())
+    for number, case in enumerate(valid):
         (corpus / f"{number:04d}").write_bytes(case)
     attack = Attack(target, targets.attack, cases, folder)
 
     def damage(case: bytes, most: int, chance: int) -> bytes:
         if chance % 4 == 0:  # libFuzzer's own way, which knows what the code compared the case with
             return case[:1] + atheris.Mutate(case[1:], most - 1) if len(case) > 1 else atheris.Mutate(case, most)
+        start = valid[chance // 4 % len(valid)] if chance % 4 == 1 else case  # the corpus drifts away from valid files
         try:
-            return target.damage(case, chance)[:most]
+            return target.damage(start, chance)[:most]
         except BaseException:  # libFuzzer would hang
             traceback.print_exc()
             os._exit(2)
 
-    atheris.Setup(["fuzz", f"-seed={seed}", *_OPTIONS, str(corpus)], attack.one, custom_mutator=damage)
+    atheris.Setup(
+        ["fuzz", f"-seed={seed}", f"-artifact_prefix={folder}/", *_OPTIONS, str(corpus)],
+        attack.one,
+        custom_mutator=damage,
+    )
     atheris.Fuzz()
 
 

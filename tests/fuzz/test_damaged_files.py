@@ -70,10 +70,10 @@ targets.TARGETS["ply"] = targets.Target("ply", targets.TARGETS["ply"].files, rea
     ("what", "found"),
     [
         ("raise KeyError(1)", "x KeyError at"),
-        ("bytes(400 << 20).count(1)", "x too much memory"),
+        ("bytearray(b'x') * (400 << 20)", "x too much memory"),
         ("sum(range(30_000_000))", "x too slow"),
         ("time.sleep(100)", "x hang: File"),
-        ("os.abort()", "x died of SIGABRT"),
+        ("os.abort()", "x died "),
     ],
 )
 def test_the_fuzzer_finds_what_is_planted_and_keeps_the_case(tmp_path: Path, what: str, found: str) -> None:
@@ -84,7 +84,7 @@ def test_the_fuzzer_finds_what_is_planted_and_keeps_the_case(tmp_path: Path, wha
     (tmp_path / "planted.py").write_text(_PLANTED.format(what=what))
     worker = (tmp_path / "fuzz_worker.py").read_text()
     for old, new in (
-        ("SECONDS = 5.0", "SECONDS = 0.1"),
+        ("SECONDS = 5.0", "SECONDS = 0.2" if "sum" in what else "SECONDS = 50.0"),
         ("CLOCK_SECONDS = 60", "CLOCK_SECONDS = 6" if "sleep" in what else "CLOCK_SECONDS = 600"),
         ('return import_module("fuzz_targets")', 'return import_module("planted").targets'),
     ):

@@ -132,7 +132,16 @@ def test_a_corrupt_artifact_is_detected_and_its_file_named(store: Store, damage:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "[" * 100_000, '{"key": "x"}', '{"key": "x", "files": {"a": 3}}', "\x00\xff"]
+    "content",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"key": "x"}',
+        '{"key": "x", "files": {"a": 3}}',
+        '{"key": [1], "files": {}}',
+        "\x00\xff",
+    ],
 )
 def test_a_damaged_manifest_is_detected(store: Store, content: str) -> None:
     folder = run_stage(WriteText(), store).folder

@@ -13,14 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from trisparse.core.errors import CorruptFile, MissingPart, UnknownFormat
 from trisparse.data.answers import read_answers
 from trisparse.data.point_cloud import PointCloud
-from trisparse.data.readers.glb import read_glb
 from trisparse.data.readers.json_files import entry, read_json
 from trisparse.data.readers.npz import ArrayFile
-from trisparse.data.readers.obj import read_obj
 from trisparse.data.readers.pcd import read_pcd
 from trisparse.data.readers.ply import read_ply
 from trisparse.data.readers.scan import read_scan
@@ -109,6 +106,15 @@ def test_an_alignment_that_is_no_matrix_is_refused(tmp_path: Path, matrix: list)
         read_scannet_scan(_scene(tmp_path), alignments=tmp_path / "all.json")
 
 
+@pytest.mark.parametrize("far", [1e300, 1e38, 1e7])
+def test_an_alignment_to_no_place_is_refused_without_a_warning(tmp_path: Path, far: float) -> None:
+    matrix = np.eye(4).ravel().tolist()
+    matrix[0] = matrix[3] = far
+    (tmp_path / "all.json").write_text(json.dumps({"scene0000_00": matrix}))
+    with pytest.raises(CorruptFile, match="scene0000_00: axisAlignment: vertices end at over"):
+        read_scannet_scan(_scene(tmp_path), alignments=tmp_path / "all.json")
+
+
 def _with_groups(folder: Path, groups: list[dict]) -> Path:
     (folder / "scene0000_00.aggregation.json").write_text(json.dumps({"segGroups": groups}))
     return folder
@@ -118,6 +124,13 @@ def test_an_object_that_names_a_segment_a_million_times_has_its_points_once(tmp_
     folder = _with_groups(_scene(tmp_path, 2000), [{"objectId": 1, "label": "chair", "segments": [1] * 1_000_000}])
     scan = read_scannet_scan(folder, subsample=None)
     assert int((scan.scene.cloud.instances == 1).sum()) == 1000  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 2**63, 10**30])
+def test_an_object_id_that_is_none_is_refused(tmp_path: Path, number: int) -> None:
+    groups = [{"objectId": number, "label": "chair", "segments": [1]}]
+    with pytest.raises(CorruptFile, match="segGroups entry 0: 'objectId' is"):
+        read_scannet_scan(_with_groups(_scene(tmp_path), groups), subsample=None)
 
 
 def test_many_objects_of_all_vertices_are_refused(tmp_path: Path) -> None:
@@ -240,110 +253,39 @@ def test_zeros_that_unpack_to_far_more_than_the_archive_are_refused(tmp_path: Pa
         read_scan(tmp_path / "a.npz")
 
 
+@pytest.mark.parametrize(
+    ("place", "new", "found"),
+    [
+        (6, struct.pack("<H", 0x800), "array 'points"),  # a name that says it is UTF-8
+        (8, struct.pack("<H", zipfile.ZIP_LZMA), "array 'points|directory"),
+        (14, b"\1\2\3\4", "array 'points"),
+    ],
+)
+def test_an_archive_whose_entry_contradicts_its_directory_is_refused(
+    tmp_path: Path, place: int, new: bytes, found: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("points\xff.npy", _npy((2, 3), bytes(6)))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[30:38] = b"points\xc0\xc0"
+    content[place : place + len(new)] = new
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(CorruptFile, match=rf"a\.npz: ({found})"):
+        _first_array(tmp_path / "a.npz")
+
+
+def _first_array(path: Path) -> np.ndarray:
+    file = ArrayFile(path)
+    return file.read(file.names[0])
+
+
 def test_a_constant_array_beside_real_ones_is_no_bomb(tmp_path: Path) -> None:
     points = np.random.default_rng(0).random((400_000, 3))
     np.savez_compressed(tmp_path / "a.npz", points=points, colors=np.zeros((400_000, 6)))
     assert ArrayFile(tmp_path / "a.npz").read("colors").nbytes > 16 << 20
 
 
-# Meshes
-
-
-def _glb(binary: bytes, **document: Any) -> bytes:
-    text = json.dumps(document).encode()
-    body = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(binary), 0x004E4942) + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
-
-
-def _png(width: int, height: int) -> bytes:
-    out = io.BytesIO()
-    Image.new("1", (width, height)).save(out, "PNG")
-    return out.getvalue()
-
-
-@pytest.mark.parametrize("with_indices", [False, True])
-def test_one_mesh_of_very_many_primitives_on_the_same_numbers_is_refused(tmp_path: Path, with_indices: bool) -> None:
-    n = 3000
-    primitive = {"attributes": {"POSITION": 0}, "mode": 4, **({"indices": 1} if with_indices else {})}
-    content = _glb(
-        bytes(12 * n),
-        nodes=[{"mesh": 0}],
-        meshes=[{"primitives": [primitive] * 5000}],
-        bufferViews=[{"byteLength": 12 * n}],
-        accessors=[
-            {"bufferView": 0, "componentType": 5126, "count": 3 if with_indices else n, "type": "VEC3"},
-            {"bufferView": 0, "componentType": 5121, "count": n, "type": "SCALAR"},
-        ],
-    )
-    (tmp_path / "a.glb").write_bytes(content)
-    with pytest.raises(CorruptFile, match=r"a\.glb: node 0: over \d+ vertices and corners"):
-        read_glb(tmp_path / "a.glb")
-
-
-def _textured(n_images: int, image: bytes) -> bytes:
-    attributes = {"POSITION": 0, "TEXCOORD_0": 1}
-    return _glb(
-        bytes(36) + image,
-        nodes=[{"mesh": 0}],
-        meshes=[{"primitives": [{"attributes": attributes, "material": i} for i in range(n_images)]}],
-        bufferViews=[{"byteLength": 36}, *({"byteOffset": 36, "byteLength": len(image) - i} for i in range(n_images))],
-        accessors=[
-            {"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"},
-            {"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC2"},
-        ],
-        materials=[{"pbrMetallicRoughness": {"baseColorTexture": {"index": i}}} for i in range(n_images)],
-        textures=[{"source": i} for i in range(n_images)],
-        images=[{"bufferView": i + 1} for i in range(n_images)],
-    )
-
-
-def test_the_same_few_bytes_as_very_many_textures_take_no_memory(tmp_path: Path) -> None:
-    """Each differs from the next by a byte behind the image's end, so that none is the same as another."""
-    (tmp_path / "a.glb").write_bytes(_textured(12, _png(4000, 4000) + bytes(20)))
-    parts, notes = read_glb(tmp_path / "a.glb")
-    assert sum(part.texture is not None for part in parts) == 8  # 2^27 pixels
-    assert notes == ("a texture that is not embedded as a PNG or JPEG was left out",)
-
-
-def test_an_image_of_few_bytes_and_very_many_pixels_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "a.glb").write_bytes(_textured(1, _png(8000, 8000)))
-    (part,), notes = read_glb(tmp_path / "a.glb")
-    assert part.texture is None
-    assert len(notes) == 1
-
-
-def test_a_texture_named_very_often_is_decoded_once(tmp_path: Path) -> None:
-    (tmp_path / "wall.png").write_bytes(_png(3000, 3000))
-    (tmp_path / "a.mtl").write_text("".join(f"newmtl m{i}\nmap_Kd wall.png\n" for i in range(300)))
-    (tmp_path / "a.obj").write_text(
-        "mtllib a.mtl\n" * 2000 + "v 0 0 0\nv 1 0 0\nv 1 1 0\nvt 0 0\nusemtl m7\nf 1/1 2/1 3/1\n"
-    )
-    started = time.process_time()
-    (part,), notes = read_obj(tmp_path / "a.obj")
-    assert (part.texture is not None, notes) == (True, ())
-    assert time.process_time() - started < 10
-
-
-def test_tints_brighter_than_white_are_white(tmp_path: Path) -> None:
-    (tmp_path / "a.mtl").write_text("newmtl lamp\nKd 1e300 0.5 -1\n")
-    (tmp_path / "a.obj").write_text("mtllib a.mtl\nusemtl lamp\nv 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 3\n")
-    colors = read_scan(tmp_path / "a.obj").colors
-    assert colors is not None
-    assert colors.unique(dim=0).tolist() == [[1, 0.5, 0]]
-
-
-def test_transforms_that_overflow_make_no_warning(tmp_path: Path) -> None:
-    content = _glb(
-        bytes(24) + np.ones(3, "<f4").tobytes(),
-        nodes=[{"mesh": 0, "scale": [1e300, 1e300, 1], "children": [1]}, {"mesh": 0, "scale": [1e300, 1, 1]}],
-        scenes=[{"nodes": [0]}],
-        meshes=[{"primitives": [{"attributes": {"POSITION": 0}, "mode": 0}]}],
-        bufferViews=[{"byteLength": 36}],
-        accessors=[{"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"}],
-    )
-    (tmp_path / "a.glb").write_bytes(content)
-    with pytest.raises((CorruptFile, MissingPart), match=r"a\.glb"):
-        read_scan(tmp_path / "a.glb")
+# Messages
 
 
 def test_no_message_carries_a_terminals_control_characters(tmp_path: Path) -> None:
