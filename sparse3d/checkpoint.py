@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import pickle
 import struct
 from collections.abc import Mapping
@@ -140,7 +139,7 @@ def _outline(path: str | PathLike[str], config: GrounderConfig) -> Grounder:
     try:
         with torch.device("meta"):
             return Grounder(config)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise CorruptFile(path, "metadata", f"the settings make no network: {error}") from error
 
 
@@ -174,7 +173,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if arguments:
         return any(_fits(value, one) for one in arguments)
     if kind is float:
-        return type(value) in (int, float) and math.isfinite(value)
+        return type(value) in (int, float) and abs(value) < 1e30  # not isfinite, which overflows on huge integers
     return type(value) is kind
 
 

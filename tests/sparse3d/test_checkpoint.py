@@ -137,7 +137,7 @@ def test_settings_that_make_no_network_are_corrupt(tmp_path: Path, setting: dict
             {"completion_cap": 1.5},
             {"heads": 2**70},
         ),
-        *({"stage_blocks": [1e400, 1, 1, 1]}, {"fusion_layers": 30}),
+        *({"stage_blocks": [1e400, 1, 1, 1]}, {"fusion_layers": 30}, {"dropout": 10**400}, {"prior_probability": 0.0}),
     ],
 )
 def test_settings_of_another_kind_are_corrupt(tmp_path: Path, setting: dict[str, object]) -> None:
