@@ -38,7 +38,7 @@ def read_obj(path: str | PathLike[str]) -> tuple[list[MeshPart], tuple[str, ...]
     parts = []
     for name, (corners, texture_corners) in faces.items():
         tint, texture = materials.get(name, (None, None))
-        at = np.array(texture_corners).reshape(-1, 3)
+        at = np.array(texture_corners, np.int64).reshape(-1, 3)
         textured = texture is not None and bool((at >= 0).all())
         corner_uv = uv[at] * [1, -1] + [0, 1] if textured else None  # OBJ counts v from the image's last row
         parts.append(

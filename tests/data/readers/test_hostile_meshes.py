@@ -118,6 +118,14 @@ def test_a_texture_named_very_often_is_decoded_once(tmp_path: Path) -> None:
     assert time.process_time() - started < 10
 
 
+@pytest.mark.parametrize("face", ["f 1/1", "f 1/1 2/2", "f "])
+def test_a_textured_material_whose_faces_have_no_area_is_read(tmp_path: Path, face: str) -> None:
+    (tmp_path / "wall.png").write_bytes(_png(2, 2))
+    (tmp_path / "a.mtl").write_text("newmtl m\nmap_Kd wall.png\n")
+    (tmp_path / "a.obj").write_text(f"mtllib a.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nvt 0 0\nvt 1 0\n{face}\n")
+    assert len(read_scan(tmp_path / "a.obj")) == 2
+
+
 @pytest.mark.parametrize("number", ["inf", "1e400", "nan", "-1e300"])
 def test_texture_corners_that_are_no_place_make_no_warning(tmp_path: Path, number: str) -> None:
     (tmp_path / "wall.png").write_bytes(_png(2, 2))
