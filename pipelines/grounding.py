@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..core.errors import InvalidInput, MissingPart
@@ -27,6 +27,12 @@ from ..sparse3d.vocabulary import ObjectVocabulary, default_vocabulary
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "sparse3d" / "weights"
 """Bundled weights, ``<name>.safetensors``."""
+
+ROOM_POINTS = 50_000
+"""Points of a scan that the network sees, as in training."""
+POINTS_PER_M2 = 500
+"""Beyond 100 square metres the number grows with the ground: with fewer points an object is too few to be known."""
+MOST_POINTS = 200_000
 
 Points = PointCloud | Tensor | np.ndarray | str | Path
 
@@ -162,14 +168,26 @@ class SceneGrounder:
         return list(self.ask(self.encode(points), [sentence], top_k=top_k).sheet.answers)
 
 
-def choose_points(cloud: PointCloud, *, count: int = 50_000) -> Bool[Tensor, "n"]:
-    """At most ``count`` points, as many as the network was trained on.
+def choose_points(cloud: PointCloud, *, count: int | None = None) -> Bool[Tensor, "n"]:
+    """At most ``count`` points; by default as many as the network was trained on, and more where a scan is larger than a room.
 
     The choice is random but depends on the coordinates alone (to a tenth of a millimetre), not on their order.
+
+    Args:
+        cloud: Metres, z up.
+        count: By default ROOM_POINTS, or POINTS_PER_M2 for each square metre where that is more; never above MOST_POINTS.
     """
+    if count is None:
+        count = max(ROOM_POINTS, min(MOST_POINTS, POINTS_PER_M2 * _square_metres(cloud.points)))
     cells = torch.round(cloud.points * 1e4).to(torch.int64)
     coords = torch.cat([torch.zeros_like(cells[:, :1]), cells], 1)
     return sample_by_coordinate(coords, count=count, seed=1184, n_batch=1)
+
+
+def _square_metres(points: Float[Tensor, "n 3"]) -> int:
+    """Ground that the points lie over, in cells of a metre with more than a few points each."""
+    _, counts = torch.unique(torch.floor(points[:, :2]), dim=0, return_counts=True)
+    return int((counts >= 10).sum())
 
 
 def find_weights(weights: str | Path) -> Path:

@@ -79,6 +79,15 @@ def test_the_same_scan_and_sentence_give_the_same_answer_whatever_the_order_of_p
     assert chosen == {tuple(p) for p in moved.points[choose_points(moved, count=500)].tolist()}
 
 
+@pytest.mark.parametrize(
+    ("metres", "points", "taken"), [(5, 60_000, 50_000), (14, 120_000, 98_000), (60, 230_000, 200_000)]
+)
+def test_of_a_scan_larger_than_a_room_more_points_are_taken(metres: int, points: int, taken: int) -> None:
+    place = torch.rand(points, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([metres, metres, 2.0])
+    far = torch.tensor([[500.0, 500.0, 0.0]]) * torch.arange(1, 9)[:, None]
+    assert int(choose_points(PointCloud(torch.cat([place, far]))).sum()) == taken
+
+
 def test_an_array_a_cloud_and_a_file_are_all_scans(grounder: SceneGrounder, tmp_path: Path) -> None:
     cloud = room()
     assert cloud.colors is not None
