@@ -19,7 +19,7 @@ from ..data.readers.scannet import read_scannet_scene, write_scannet_scene
 from ..data.readers.scanrefer import read_scanrefer, write_scanrefer
 from ..data.referral import Referral
 from ..data.rooms.evaluation import EvalSet, generate_eval_room, load_eval_v2
-from ..data.rooms.generate import scene_id_of
+from ..data.rooms.generate import generate_room, scene_id_of
 from ..data.rooms.scan_variants import CONDITIONS, rescan, turn_of
 from ..data.scene import Scene
 from ..sparse3d.checkpoint import load_grounder_network, text_weights_of
@@ -189,9 +189,9 @@ def absent_scores(grounder: Grounder, states: SentenceStates, room: CachedRoom) 
 def evaluate_condition(
     grounder: Grounder, states: SentenceStates, room: CachedRoom, chosen: EvalSet, condition: str
 ) -> list[SentenceResult]:
-    """The sentences of a room that was scanned under a condition."""
-    full = read_whole(room)
-    scene = rescan(replace(room.scene, cloud=full.cloud), room.seed, chosen.config, condition)
+    """The sentences of a room that was scanned under a condition; boxes come back in the room's frame (m)."""
+    whole = generate_room(room.seed, chosen.config).cloud
+    scene = rescan(replace(room.scene, cloud=whole), room.seed, chosen.config, condition)
     if condition != "unknown yaw":
         return evaluate_scene(grounder, states, replace(scene, cloud=scene.cloud.select(choose_points(scene.cloud))))
     alignment = align_scan(scene.cloud)
@@ -203,12 +203,6 @@ def evaluate_condition(
     back[:3, :3] = turn_of(room.seed).T
     room_from_network = back @ alignment.file_from_network
     return [_moved(result, room_from_network, scene) for result in results]
-
-
-def read_whole(room: CachedRoom) -> Scene:
-    """A room's scene with all its points, generated anew."""
-    chosen = load_eval_v2()
-    return generate_eval_room(room.seed, chosen.config).scene
 
 
 def _moved(result: SentenceResult, room_from_network: torch.Tensor, scene: Scene) -> SentenceResult:

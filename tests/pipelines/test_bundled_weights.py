@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from trisparse.core.errors import MissingPart
+from trisparse.data.rooms.evaluation import load_eval_v2
 from trisparse.pipelines.grounding import find_weights
-from trisparse.pipelines.rooms_evaluation import evaluate_rooms
+from trisparse.pipelines.rooms_evaluation import cached_room, evaluate_condition, evaluate_rooms, sentence_states
 from trisparse.sparse3d.checkpoint import load_grounder_network
 from trisparse.sparse3d.config import preset
 from trisparse.sparse3d.minilm import find_model
@@ -34,3 +35,19 @@ def test_the_weights_find_more_than_a_random_object_of_the_category(tmp_path: Pa
     assert sum(made.misses.values()) == len(made.results)
     assert made.calibration is not None
     assert made.calibration.auroc_right > 0.5
+
+
+@pytest.mark.long
+def test_boxes_of_a_turned_room_come_back_in_its_own_frame(tmp_path: Path) -> None:
+    try:
+        find_model()
+    except MissingPart as error:
+        pytest.skip(str(error))
+    chosen, grounder = load_eval_v2(), load_grounder_network(find_weights("small"))
+    room = cached_room(chosen, chosen.seeds[0], tmp_path)
+    states = sentence_states(grounder)
+    usual = evaluate_condition(grounder, states, room, chosen, "as made")
+    turned = evaluate_condition(grounder, states, room, chosen, "unknown yaw")
+    pairs = [(a.iou, b.iou) for a, b in zip(usual, turned, strict=True) if a.iou > 0.5]
+    assert len(pairs) > 5
+    assert sum(b > 0.25 for _, b in pairs) > 0.6 * len(pairs), "a wrong turn back leaves hardly any"
