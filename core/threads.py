@@ -34,3 +34,23 @@ def deterministic() -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warned)
         settings.fill_uninitialized_memory = filled
+
+
+@contextmanager
+def parallel_code() -> Iterator[None]:
+    """Within, this thread may run numba's parallel code, with no more threads than torch or numba may use.
+
+    numba's OpenMP pool sets the number of threads of the OpenMP library, which torch shares: it is set back.
+    """
+    import numba
+
+    with PARALLEL_CODE:
+        torch_threads = torch.get_num_threads()  # before numba is asked, which may start its pool
+        before = numba.get_num_threads()
+        numba.set_num_threads(min(before, torch_threads))
+        try:
+            yield
+        finally:
+            numba.set_num_threads(before)
+            if torch.get_num_threads() != torch_threads:
+                torch.set_num_threads(torch_threads)

@@ -132,13 +132,13 @@ class GaussianCloud:
 
 def neighbour_distance(points: Float[Tensor, "g 3"], k: int = 3) -> Float[Tensor, "g"]:
     """Root mean square distance of each point to its ``k`` nearest others (fewer where there are fewer; 1 for a lone one)."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     if len(points) < 2:
         return points.new_ones(len(points))
     k = min(k, len(points) - 1)
     array = points.detach().cpu().double().numpy()
-    distances, _ = cKDTree(array).query(array, k=k + 1)
+    distances, _ = KDTree(array).query(array, k=k + 1)
     mean = torch.from_numpy(distances[:, 1:] ** 2).mean(1).sqrt()
     return mean.to(points)
 

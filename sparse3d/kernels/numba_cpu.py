@@ -6,8 +6,6 @@ the bit. No more threads run than torch may use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, no_type_check
 
 import numba
@@ -17,7 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from ...core.threads import PARALLEL_CODE
+from ...core.threads import parallel_code
 from ..kernel_map import KernelMap, Matches, run_width
 from .register_tiles import add_outer_products, add_products, padded_columns
 
@@ -42,7 +40,7 @@ def find_rows(
 ) -> Int64[Tensor, "m"]:
     """``order`` at the place of ``wanted + step`` in the sorted ``keys``, -1 where it is not among them."""
     out = torch.empty_like(wanted)
-    with _parallel():
+    with parallel_code():
         _find(keys.numpy(), order.numpy(), wanted.numpy(), step, out.numpy())
     return out
 
@@ -57,7 +55,7 @@ def match_keys(
     keys_in: Int64[Tensor, "v"], keys_out: Int64[Tensor, "w"], steps: Int64[Tensor, "k"], width_in: int, width_out: int
 ) -> Matches:
     """For each step all places (i, o) with ``keys_in[i] == keys_out[o] + step``; both lists of keys are sorted."""
-    with _parallel():
+    with parallel_code():
         found = _match(keys_in.numpy(), keys_out.numpy(), steps.numpy(), width_in, width_out)
     return Matches(*(torch.from_numpy(part) for part in found))
 
@@ -73,24 +71,6 @@ def mirror_image(half: Matches, n: int) -> Matches:
         run_width(n),
     )
     return Matches(*(torch.from_numpy(part) for part in found))
-
-
-@contextmanager
-def _parallel() -> Iterator[None]:
-    """One Python thread at a time, with no more threads than torch or numba may use.
-
-    numba's OpenMP pool sets the number of threads of the OpenMP library, which torch shares: it is set back.
-    """
-    with PARALLEL_CODE:
-        torch_threads = torch.get_num_threads()  # before numba is asked, which may start its pool
-        before = numba.get_num_threads()
-        numba.set_num_threads(min(before, torch_threads))
-        try:
-            yield
-        finally:
-            numba.set_num_threads(before)
-            if torch.get_num_threads() != torch_threads:
-                torch.set_num_threads(torch_threads)
 
 
 class _Convolve(torch.autograd.Function):
@@ -117,7 +97,7 @@ def _products(feats: Tensor, kernel: Tensor, taps: KernelMap) -> Tensor:
     out = feats.new_zeros(taps.n_out, weights.shape[2])
     rows_in, rows_out, runs = taps.rows_in.numpy(), taps.rows_out.numpy(), taps.runs_out.numpy()
     source, target = feats.detach().contiguous().numpy(), out.numpy()
-    with _parallel():
+    with parallel_code():
         add_products(source, weights.detach().numpy(), rows_in, rows_out, runs, target)
     return _columns(out, kernel.shape[2])
 
@@ -128,7 +108,7 @@ def _outer_products(feats: Tensor, grad: Tensor, taps: KernelMap) -> Tensor:
     runs = taps.runs_out[:, : -1 : _TOGETHER // run_width(taps.n_out)]
     runs = torch.cat([runs, taps.runs_out[:, -1:]], 1).numpy()
     source, target = feats.detach().contiguous().numpy(), out.numpy()
-    with _parallel():
+    with parallel_code():
         add_outer_products(source, right.numpy(), taps.rows_in.numpy(), taps.rows_out.numpy(), runs, target)
     return _columns(out, grad.shape[1])
 

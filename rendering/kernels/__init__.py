@@ -1,0 +1,3 @@
+"""Implementations of rasterisation and of image losses; plain tensors only."""
+
+from ... import __version__ as _
