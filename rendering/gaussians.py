@@ -53,9 +53,18 @@ class GaussianCloud:
             sh_degree: 0 to 3.
             opacity: Of each.
             scale_factor: Times the standard deviations.
+
+        Raises:
+            InvalidInput: A degree other than 0 to 3, or an opacity that no logit stands for.
+            NotFinite: Points or colours hold NaN or infinity.
+            ShapeMismatch: Not a colour for each point.
         """
         if not 0 <= sh_degree <= 3:
             raise InvalidInput(f"harmonics of degree {sh_degree}; choose 0, 1, 2 or 3")
+        if not 0 < opacity < 1:
+            raise InvalidInput(f"an opacity of {opacity:g}; expected a number between 0 and 1, both excluded")
+        if len(points) != len(colors):
+            raise ShapeMismatch(f"{len(points)} points but {len(colors)} colors; give one for each point")
         require_finite(points, "points")
         require_finite(colors, "colors")
         n = len(points)
@@ -106,9 +115,14 @@ class GaussianCloud:
         """The cloud in another world, where x is ``rotation @ (scale * x) + translation``.
 
         Harmonics of degree 1 and more are turned with it.
+
+        Raises:
+            InvalidInput: ``scale`` is not above 0, or ``rotation`` is none.
         """
         from .harmonics import rotate_harmonics
 
+        if not 0 < scale < torch.inf:
+            raise InvalidInput(f"a scale of {scale:g}; expected a finite number above 0")
         turned = _quaternion(rotation).to(self.quats)
         return replace(
             self,
@@ -126,7 +140,8 @@ class GaussianCloud:
         """Numbers of the Gaussians without NaN and infinity."""
         good = torch.ones(len(self), dtype=torch.bool, device=self.means.device)
         for field in fields(self):
-            good &= getattr(self, field.name).reshape(len(self), -1).isfinite().all(1)
+            bad = ~getattr(self, field.name).isfinite()
+            good &= ~(bad if bad.ndim == 1 else bad.flatten(1).any(1))
         return good.nonzero().flatten()
 
 
@@ -157,8 +172,13 @@ def rotation_matrices(quats: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 3 3"]:
 def _quaternion(rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "4"]:
     from scipy.spatial.transform import Rotation
 
-    x, y, z, w = Rotation.from_matrix(rotation.detach().cpu().double().numpy()).as_quat()
-    return torch.tensor([w, x, y, z])
+    matrix = rotation.detach().cpu().double()
+    if not torch.allclose(matrix @ matrix.T, torch.eye(3, dtype=torch.float64), atol=1e-3) or matrix.det() < 0:
+        raise InvalidInput(
+            f"{matrix.tolist()} is no rotation (orthogonal, determinant 1); give a scale apart, mirror nothing"
+        )
+    x, y, z, w = Rotation.from_matrix(matrix.numpy()).as_quat()
+    return torch.tensor([w, x, y, z], dtype=torch.float64)
 
 
 def _multiply(first: Float[Tensor, "4"], others: Float[Tensor, "g 4"]) -> Float[Tensor, "g 4"]:
