@@ -6,6 +6,7 @@ SIGGRAPH 2023) blend them, with the constants of gsplat (Ye et al., JMLR 2025).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -100,32 +101,52 @@ def blend(splats: Splats, width: int, height: int, backgrounds: Float[Tensor, "c
         absgrad: Backward also leaves the sums of absolute gradients over the pixels in ``splats.means2d.absgrad``.
     """
     d = splats.features.shape[1]
-    renders, alphas = [], []
+
+    def tile(image: int, rows: Tensor, corner: tuple[int, int, int, int]) -> Tensor:
+        rows, alpha = _tile_alphas(splats, rows, corner, absgrad)
+        before = torch.cumprod(torch.cat([alpha.new_ones(1, alpha.shape[1]), 1 - alpha]), 0)
+        render = (alpha * before[:-1]).mT @ splats.features[rows]
+        through = before[-1][:, None]
+        if backgrounds is not None:
+            render = render + through * backgrounds[image]
+        return torch.cat([render, 1 - through], 1)
+
+    whole = _tile_by_tile(splats, width, height, tile)
+    return Blended(whole[..., :d], whole[..., d:])
+
+
+def count_blended(splats: Splats, width: int, height: int) -> Int64[Tensor, "c h w 1"]:
+    """How many Gaussians each pixel blends."""
+
+    def tile(image: int, rows: Tensor, corner: tuple[int, int, int, int]) -> Tensor:
+        return (_tile_alphas(splats, rows, corner, False)[1] > 0).sum(0)[:, None]
+
+    with torch.no_grad():
+        return _tile_by_tile(splats, width, height, tile)
+
+
+def _tile_by_tile(
+    splats: Splats, width: int, height: int, tile: Callable[[int, Tensor, tuple[int, int, int, int]], Tensor]
+) -> Float[Tensor, "c h w e"] | Int64[Tensor, "c h w e"]:
+    """Images put together from what ``tile`` says of each tile's pixels, given the visible Gaussians, nearest first."""
+    images = []
     for image, (start, stop) in enumerate(zip(splats.starts[:-1], splats.starts[1:], strict=True)):
         rows = torch.arange(start, stop, device=splats.depths.device)
         rows = rows[(splats.radii[start:stop] > 0).all(-1)]
         rows = rows[splats.depths[rows].argsort(stable=True)]
-        background = None if backgrounds is None else backgrounds[image]
         bands = []
         for top in range(0, height, TILE):
-            band = []
-            for left in range(0, width, TILE):
-                corner = (left, top, min(left + TILE, width), min(top + TILE, height))
-                band.append(_blend_tile(splats, rows, corner, background, absgrad))
+            corners = [(left, top, min(left + TILE, width), min(top + TILE, height)) for left in range(0, width, TILE)]
+            band = [tile(image, rows, c).reshape(c[3] - c[1], c[2] - c[0], -1) for c in corners]
             bands.append(torch.cat(band, 1))
-        whole = torch.cat(bands, 0)
-        renders.append(whole[..., :d])
-        alphas.append(whole[..., d:])
-    return Blended(torch.stack(renders), torch.stack(alphas))
+        images.append(torch.cat(bands, 0))
+    return torch.stack(images)
 
 
-def _blend_tile(
-    splats: Splats,
-    rows: Int64[Tensor, "v"],
-    corner: tuple[int, int, int, int],
-    background: Float[Tensor, "d"] | None,
-    absgrad: bool,
-) -> Float[Tensor, "h w e"]:
+def _tile_alphas(
+    splats: Splats, rows: Int64[Tensor, "v"], corner: tuple[int, int, int, int], absgrad: bool
+) -> tuple[Int64[Tensor, "t"], Float[Tensor, "t p"]]:
+    """The Gaussians that may touch a tile, and their alpha in each of its pixels, 0 where they do not count."""
     left, top, right, bottom = corner
     flat = splats.means2d.reshape(-1, 2)
     with torch.no_grad():
@@ -144,14 +165,9 @@ def _blend_tile(
     power = 0.5 * (a * dx * dx + c * dy * dy) + b * dx * dy
     alpha = (splats.opacities[rows, None] * torch.exp(-power)).clamp_max(ALPHA_MAX)
     alpha = torch.where((alpha >= ALPHA_MIN) & (power >= 0), alpha, torch.zeros_like(alpha))
-    after = torch.cumprod(1 - alpha, 0)
-    before = torch.cat([torch.ones_like(after[:1]), after[:-1]])
-    alpha = torch.where(after > TRANSMITTANCE_MIN, alpha, torch.zeros_like(alpha))
-    render = (alpha * before).mT @ splats.features[rows]
-    through = torch.prod(1 - alpha, 0)[:, None]
-    if background is not None:
-        render = render + through * background
-    return torch.cat([render, 1 - through], 1).reshape(bottom - top, right - left, -1)
+    with torch.no_grad():
+        goes_on = torch.cumprod(1 - alpha, 0) > TRANSMITTANCE_MIN
+    return rows, torch.where(goes_on, alpha, torch.zeros_like(alpha))
 
 
 class _NoteAbsolute(torch.autograd.Function):
