@@ -1,0 +1,3 @@
+"""Files of Gaussian splats: PLY, .splat and SPZ."""
+
+from ... import __version__ as _
