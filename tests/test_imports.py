@@ -19,6 +19,7 @@ OPTIONAL = (
     "tokenizers",
     "triton",
     "viser",
+    "zstandard",
 )
 FOLDERS = ("core", "data", "sparse3d", "events", "rendering", "pipelines")
 
