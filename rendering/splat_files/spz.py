@@ -96,9 +96,9 @@ def write_spz(path: Path, cloud: GaussianCloud, version: int, antialiased: bool)
     parts, bits, notes = pack(with_axes(cloud, rdf_from("RUB").T), version)
     flags, head = _ANTIALIASED * antialiased, (SPZ_MAGIC, version, len(cloud), cloud.sh_degree, bits)
     if version < 4:
-        content = [gzip.compress(b"".join([_SHORT.pack(*head, flags, 0), *_raw(parts)]), mtime=0)]
+        content = [gzip.compress(b"".join([_SHORT.pack(*head, flags, 0), *_raw(parts)]), 6, mtime=0)]
     else:
-        compressor = _zstandard().ZstdCompressor(level=12)
+        compressor = _zstandard().ZstdCompressor(level=6)
         raw = [part for part in _raw(parts) if part]
         streams = [compressor.compress(part) for part in raw]
         table = [_ENTRY.pack(len(small), len(part)) for small, part in zip(streams, raw, strict=True)]
