@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .scanning import ScanConfig
-from .sensor import SensorConfig
 
 Rng = np.random.Generator
 
@@ -41,27 +40,3 @@ def vary_colors(colors: NDArray[np.floating], rng: Rng) -> NDArray[np.floating]:
     balanced = saturated * (rng.uniform(0.8, 1.15) * rng.uniform(0.94, 1.06, 3))
     lifted = (balanced - 0.5) * rng.uniform(0.8, 1.1) + 0.5 + rng.uniform(-0.04, 0.04)
     return np.clip(lifted + rng.normal(0, rng.uniform(0, 0.04), colors.shape), 0, 1)
-
-
-def vary_sensor(rng: Rng) -> SensorConfig:
-    """Pixels lost in every second scan, and a ceiling in one of three."""
-    is_lossy = rng.random() < 0.5
-    return SensorConfig(
-        dropout=float(rng.uniform(0, 0.3)) if is_lossy else 0.0,
-        holes=float(rng.uniform(0, 0.15)) if is_lossy else 0.0,
-        ceiling=bool(rng.random() < 0.33),
-    )
-
-
-def partial_scan(rng: Rng, usual: ScanConfig) -> tuple[ScanConfig, SensorConfig]:
-    """One to three views side by side in the resolution of a depth camera, as single-view data sets have them."""
-    config = replace(
-        usual,
-        n_views=int(rng.choice([1, 2, 3], p=[0.6, 0.2, 0.2])),
-        width_px=320,
-        height_px=240,
-        noise_m=usual.noise_m * float(rng.uniform(0.5, 3.0)),
-        spacing_m=float(rng.uniform(0.015, 0.03)),
-        range_m=float(rng.uniform(3.5, 5.5)),
-    )
-    return config, replace(vary_sensor(rng), from_one_place=True)

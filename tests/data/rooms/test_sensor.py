@@ -9,7 +9,7 @@ import pytest
 from trisparse.data.rooms.camera_path import path_from_one_place
 from trisparse.data.rooms.furnishing import furnish_room, shell
 from trisparse.data.rooms.layout import Room
-from trisparse.data.rooms.scan_variety import partial_scan, vary_scan, vary_sensor
+from trisparse.data.rooms.scan_variety import vary_scan
 from trisparse.data.rooms.scanning import RoomScan, ScanConfig, scan_room
 from trisparse.data.rooms.sensor import SensorConfig, measured_pixels
 
@@ -70,28 +70,14 @@ def test_one_place_is_one_place_and_sees_less_than_a_walk(room: Room) -> None:
     assert 0 < len(np.unique(one.items)) - 1 < len(np.unique(walk.items)) - 1
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_partial_scan_sees_something_of_most_rooms(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    config, sensor = partial_scan(rng, ScanConfig())
-    furnished = furnish_room(rng, use_held_out=False)
-    scan = _scan(furnished, config, sensor, seed)
-    seen = np.bincount(scan.items + 1, minlength=len(furnished.items) + 1)[1:] >= 60
-    assert seen.sum() >= 2
-    assert config.n_views <= 3
-
-
 def test_the_same_seed_gives_the_same_bytes_and_scans_vary(room: Room) -> None:
-    def draw(seed: int) -> tuple[ScanConfig, SensorConfig]:
-        rng = np.random.default_rng(seed)
-        return vary_scan(rng, ScanConfig()), vary_sensor(rng)
+    def draw(seed: int) -> ScanConfig:
+        return vary_scan(np.random.default_rng(seed), ScanConfig())
 
     assert draw(3) == draw(3)
     drawn = [draw(s) for s in range(60)]
-    assert len({config.n_views for config, _ in drawn}) > 10
-    assert min(config.n_views for config, _ in drawn) < 9
-    assert {sensor.ceiling for _, sensor in drawn} == {True, False}
-    assert 0.3 < np.mean([sensor.dropout > 0 for _, sensor in drawn]) < 0.7
+    assert len({config.n_views for config in drawn}) > 10
+    assert min(config.n_views for config in drawn) < 9
     sensor = SensorConfig(0.2, 0.1, True, True)
     one, two = _scan(room, _FEW, sensor), _scan(room, _FEW, sensor)
     assert one.points.tobytes() == two.points.tobytes()
