@@ -117,12 +117,12 @@ def _bytes(values: np.ndarray) -> np.ndarray:
 
 def _harmonics(values: np.ndarray) -> np.ndarray:
     """(g, k, 3) to (g, 3 k). Only so many values are taken that the file compresses well; 0 stays 0."""
-    step = np.full((1, values.shape[1], 1), 16)
+    step = np.full((1, values.shape[1], 1), 16, np.int16)
     step[:, :3] = 8
-    whole = np.floor(np.clip(values, -2, 2).astype(np.float64) * 128 + 128.5).astype(np.int64)
-    return (
-        np.clip((whole + step // 2) // step * step, 0, 255).astype(np.uint8).reshape(len(values), 3 * values.shape[1])
-    )
+    whole = np.floor(np.clip(values, -2, 2) * np.float32(128) + np.float32(128.5)).astype(np.int16)
+    whole += step // 2
+    whole &= -step
+    return np.clip(whole, 0, 255).astype(np.uint8).reshape(len(values), 3 * values.shape[1])
 
 
 def _first_three(xyzw: np.ndarray) -> np.ndarray:
