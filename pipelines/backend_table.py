@@ -9,7 +9,7 @@ import torch
 
 from ..core.backend import Op
 
-OPERATION_MODULES = ("sparse3d.ops",)
+OPERATION_MODULES = ("sparse3d.ops", "rendering.rasterize", "rendering.ssim")
 """Modules of trisparse that hold ``Op`` tables."""
 
 
