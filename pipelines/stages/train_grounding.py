@@ -24,6 +24,7 @@ from ..distributed import ProcessGroup, process_group
 from ..evaluation import evaluate_scene
 from ..grounding_data import SentenceStates, category_names, load_scenes
 from ..stage import AbstractStage, StageContext
+from ..step_bar import StepBar
 from ..step_log import StepLog
 from ..training import Recipe, TrainState, run_steps
 from ..training_plot import plot_training
@@ -75,10 +76,10 @@ class TrainGrounding(AbstractStage):
             log.rewind(state.step)
             validation_log.rewind(state.step)
         group.wait()
-        with _Bar(self.recipe.steps, state.step, enabled=group.is_first) as bar:
+        with StepBar("training", self.recipe.steps, state.step, enabled=group.is_first) as bar:
 
             def after_step(state: TrainState, values: dict[str, float]) -> None:
-                bar.advance(state.step, values)
+                bar.advance(state.step, f"loss {values['loss']:.3f}")
                 if not group.is_first:
                     return
                 seconds = values.pop("seconds")
@@ -175,31 +176,3 @@ def _tree(state: TrainState) -> dict[str, Any]:
         "optimizer": state.optimizer.state_dict(),
         "average": state.average.tensors,
     }
-
-
-class _Bar:
-    """Progress with the current loss and the time left."""
-
-    def __init__(self, total: int, done: int, *, enabled: bool) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-        )
-        self._progress = Progress(*columns, disable=not enabled)
-        self._task = self._progress.add_task("", total=total, completed=done)
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def advance(self, step: int, values: dict[str, float]) -> None:
-        """Show a completed step."""
-        self._progress.update(self._task, completed=step, description=f"loss {values['loss']:.3f}")
