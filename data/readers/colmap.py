@@ -65,9 +65,11 @@ def read_colmap(path: str | PathLike[str], images: str | PathLike[str] | None = 
     names = [inner_path(named, f"image {i + 1}", model.images[i].name) for i in order]
     photos, found = _photos(folder, Path(path), names, images)
     require_some(named, names, found, photos)
-    views = [_view(named, model, i, name.as_posix(), photo) for i, name, photo in zip(order, names, found, strict=True)]
+    views = [
+        colmap_view(named, model, i, name.as_posix(), photo) for i, name, photo in zip(order, names, found, strict=True)
+    ]
     kept = [model.images[i].number for i, photo in zip(order, found, strict=True) if photo is not None]
-    points, notes = _sparse_points(model.points, kept, {image.number for image in model.images})
+    points, notes = sparse_points(model.points, kept, {image.number for image in model.images})
     notes += _unposed(found)
     return replace(photo_set(named, views, warnings=notes), points=points)
 
@@ -91,7 +93,12 @@ def read_model(folder: str | PathLike[str]) -> ColmapModel:
     )
 
 
-def _view(path: Path, model: ColmapModel, row: int, name: str, photo: Path | None) -> View:
+def colmap_view(path: Path, model: ColmapModel, row: int, name: str, photo: Path | None) -> View:
+    """The image at some row of a model as a view of a photo.
+
+    Raises:
+        CorruptFile: Its camera is not in the model; its lens or pose is none. ``path`` is for the message.
+    """
     image, where = model.images[row], f"image {row + 1}"
     camera = model.cameras.get(image.camera)
     if camera is None:
@@ -130,8 +137,14 @@ def _unposed(found: Sequence[Path | None]) -> list[str]:
 # Points
 
 
-def _sparse_points(points: ColmapPoints, kept: Sequence[int], known: set[int]) -> tuple[SparsePoints | None, list[str]]:
-    """The points and which of some images see them, and what had to be left out."""
+def sparse_points(points: ColmapPoints, kept: Sequence[int], known: set[int]) -> tuple[SparsePoints | None, list[str]]:
+    """The points and which of some images see them, and what had to be left out.
+
+    Args:
+        points: Of a model.
+        kept: Numbers of the images that are columns of the visibility.
+        known: Numbers of all images of the model.
+    """
     if not len(points.xyz):
         return None, []
     notes = []

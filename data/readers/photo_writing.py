@@ -6,6 +6,8 @@ import io
 from pathlib import Path, PurePosixPath
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from ...core.errors import CorruptFile, InvalidInput
 from ...core.files import write_bytes
@@ -38,23 +40,24 @@ def write_photos(photos: PosedImages, folder: Path) -> list[PurePosixPath]:
     Raises:
         InvalidInput: See :func:`photo_names`; or two names differ in their suffix alone.
     """
-    names = [_as_png(name) for name in photo_names(photos)]
+    names = [_aspng_bytes(name) for name in photo_names(photos)]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InvalidInput(
             f"two photos would be written as {str(twice)!r}; names must differ in more than their suffix"
         )
     for row, name in enumerate(names):
-        write_bytes(folder / name, _png(photos.image(row)))
+        write_bytes(folder / name, png_bytes(photos.image(row)))
     return names
 
 
-def _as_png(name: PurePosixPath) -> PurePosixPath:
+def _aspng_bytes(name: PurePosixPath) -> PurePosixPath:
     is_photo = name.suffix.lower() in PHOTO_SUFFIXES
     return name.with_suffix(".png") if is_photo else name.with_name(name.name + ".png")
 
 
-def _png(image: torch.Tensor) -> bytes:
+def png_bytes(image: Float[Tensor, "h w 3"]) -> bytes:
+    """A photo, 0..1, as a PNG file of 8 bits."""
     from PIL import Image
 
     levels = (image.detach().cpu() * 255).round().clamp(0, 255).to(torch.uint8)
