@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..core.arrays import require_finite
 from ..core.errors import InvalidInput, ShapeMismatch
-from .distortion import PARAMETERS, Model, distort, undistort
+from .distortion import PARAMETERS, Model, distort, reach, undistort
 from .rays import Rays
 
 
@@ -36,6 +36,11 @@ class Cameras:
         n = len(self.camera_from_world)
         if len(self.K) != n:
             raise ShapeMismatch(f"{n} poses and {len(self.K)} matrices K; give one each a camera")
+        if (self.K.dtype, self.K.device) != (self.camera_from_world.dtype, self.camera_from_world.device):
+            raise InvalidInput(
+                f"poses are {self.camera_from_world.dtype} on {self.camera_from_world.device} and K {self.K.dtype} on "
+                f"{self.K.device}; bring them to one with `.to`"
+            )
         require_finite(self.camera_from_world, "camera_from_world")
         require_finite(self.K, "K")
         if self.width < 1 or self.height < 1:
@@ -72,10 +77,12 @@ class Cameras:
         """Cameras that look at a point with the world's ``up`` (z by default) upwards in the image."""
         up = centers.new_tensor([0.0, 0.0, 1.0]) if up is None else up
         forward = torch.nn.functional.normalize(target - centers, dim=-1)
-        right = torch.linalg.cross(forward, up.expand_as(forward))
-        if bool((right.norm(dim=-1) < 1e-6).any()):
+        right = torch.linalg.cross(forward, torch.nn.functional.normalize(up, dim=-1).expand_as(forward))
+        undefined = right.norm(dim=-1) < 1e-6
+        if bool(undefined.any()):
             raise InvalidInput(
-                "a camera looks straight along `up`, so that right and left are undefined; give another `up`"
+                f"camera {int(undefined.nonzero()[0])} stands at the target or looks straight along `up`, so that right and "
+                "left are undefined; move it, or give another `up`"
             )
         right = torch.nn.functional.normalize(right, dim=-1)
         rotation = torch.stack([right, torch.linalg.cross(forward, right), forward], -2)
@@ -86,6 +93,8 @@ class Cameras:
 
     def __getitem__(self, rows: int | slice | Sequence[int] | Int64[Tensor, "m"]) -> Cameras:
         """Some of the cameras; one number gives a batch of one."""
+        if isinstance(rows, int) and not -len(self) <= rows < len(self):
+            raise IndexError(f"camera {rows} of {len(self)}")  # also what ends a loop over the cameras
         chosen = slice(rows, rows + 1 or None) if isinstance(rows, int) else rows
         if isinstance(chosen, Sequence):
             chosen = torch.tensor(list(chosen), dtype=torch.long, device=self.K.device)
@@ -147,17 +156,23 @@ class Cameras:
         return replace(self, camera_from_world=camera @ back.to(camera))
 
     def project(self, points: Float[Tensor, "p 3"]) -> Projection:
-        """Where points of the world appear, distortion included."""
+        """Where points of the world appear, distortion included.
+
+        The place is that of the lens's formula, which far outside the image may lead back into it: ask ``inside``.
+        """
         rotation, shift = self.camera_from_world[:, :3, :3], self.camera_from_world[:, :3, 3]
         local = points @ rotation.mT + shift[:, None]
         depth = local[..., 2]
         safe = torch.where(depth.abs() > 1e-12, depth, torch.full_like(depth, 1e-12))
         plane = local[..., :2] / safe[..., None]
-        if self.has_distortion:
+        within = torch.ones_like(depth, dtype=torch.bool)
+        if self.has_distortion and len(self):
+            radii = depth.new_tensor([reach(self.model, row) for row in self.distortion])
+            within = plane.norm(dim=-1) <= radii[:, None]
             pairs = zip(plane, self.distortion, strict=True)
             plane = torch.stack([distort(xy, self.model, row) for xy, row in pairs])
         pixels = plane @ self.K[:, :2, :2].mT + self.K[:, None, :2, 2]
-        return Projection(pixels, depth, self.width, self.height)
+        return Projection(pixels, depth, within, self.width, self.height)
 
     def rays(self, pixels: Float[Tensor, "r 2"] | None = None) -> tuple[Rays, Bool[Tensor, "r"]]:
         """The rays of one camera through some points of its image.
@@ -185,6 +200,8 @@ class Projection:
     pixels: Float[Tensor, "n p 2"]
     depth_z: Float[Tensor, "n p"]
     """Metres along the optical axis; 0 or less behind the camera."""
+    within_reach: Bool[Tensor, "n p"]
+    """Whether the lens can show a point in that direction (see :func:`trisparse.data.distortion.reach`)."""
     width: int
     height: int
 
@@ -192,7 +209,7 @@ class Projection:
     def inside(self) -> Bool[Tensor, "n p"]:
         """Whether a point lies in front of the camera and inside its image (what hides it is not asked)."""
         x, y = self.pixels.unbind(-1)
-        return (self.depth_z > 1e-6) & (x >= 0) & (x < self.width) & (y >= 0) & (y < self.height)
+        return self.within_reach & (self.depth_z > 1e-6) & (x >= 0) & (x < self.width) & (y >= 0) & (y < self.height)
 
 
 def pixel_centers(width: int, height: int, like: Tensor) -> Float[Tensor, "r 2"]:

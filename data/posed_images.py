@@ -51,6 +51,10 @@ class PosedImages:
     def __post_init__(self) -> None:
         if not len(self.cameras) == len(self.names) == len(self.loads):
             raise ShapeMismatch(f"{len(self.cameras)} cameras, {len(self.names)} names, {len(self.loads)} photos")
+        if self.points is not None and self.points.visible.shape[1] != len(self):
+            raise ShapeMismatch(
+                f"points with their visibility in {self.points.visible.shape[1]} photos for {len(self)}"
+            )
 
     @classmethod
     def from_tensors(
@@ -94,7 +98,7 @@ class PosedImages:
             names=tuple(self.names[row] for row in rows),
             loads=tuple(self.loads[row] for row in rows),
             points=points,
-            _kept={},
+            _kept={new: self._kept[old] for new, old in enumerate(rows) if old in self._kept},
         )
 
 

@@ -11,13 +11,14 @@ from torch.nn import functional
 
 from ..core.errors import InvalidInput, ShapeMismatch
 from .cameras import Cameras, pixel_centers
-from .distortion import distort
+from .distortion import distort, reach
 from .image_files import LazyPhoto
 from .posed_images import Load, PosedImages
+from .resizing import resize_image
 
 
 def resize_photos(photos: PosedImages, width: int, height: int) -> PosedImages:
-    """Photos and cameras at another size, read when they are wanted. Shrinking takes means over areas."""
+    """Photos and cameras at another size, read when they are wanted; see :func:`.resizing.resize_image`."""
     if width < 1 or height < 1:
         raise InvalidInput(f"photos of {width} x {height} pixels; give a width and a height above 0")
     loads = tuple(
@@ -60,18 +61,15 @@ def _source_pixels(camera: Cameras, pinhole: Cameras) -> Float[Tensor, "r 2"]:
     """Where the distorted photo shows what a pixel of the pinhole one shows. A lens that turns back shows nothing there."""
     pixels = pixel_centers(pinhole.width, pinhole.height, pinhole.K)
     plane = torch.linalg.solve(pinhole.K[0, :2, :2], (pixels - pinhole.K[0, :2, 2]).mT).mT
-    bent = distort(plane, camera.model, camera.distortion[0])
-    radius, away = plane.norm(dim=1), bent.norm(dim=1)
-    further = distort(plane * 1.001, camera.model, camera.distortion[0]).norm(dim=1)
-    turns_back = (further < away) & (radius > 1e-6)
-    at = bent @ camera.K[0, :2, :2].mT + camera.K[0, :2, 2]
-    return torch.where(turns_back[:, None], -torch.ones_like(at), at)
+    at = distort(plane, camera.model, camera.distortion[0]) @ camera.K[0, :2, :2].mT + camera.K[0, :2, 2]
+    shown = plane.norm(dim=1) <= reach(camera.model, camera.distortion[0])
+    return torch.where(shown[:, None], at, -torch.ones_like(at))
 
 
 def sample_image(image: Float[Tensor, "h w c"], pixels: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n c"]:
     """Bilinear values at points in pixels (centres at +0.5); outside the image 0."""
     height, width, channels = image.shape
-    flat = pixels.reshape(1, 1, -1, 2)
+    flat = pixels.reshape(1, 1, -1, 2).to(image)
     grid = 2 * flat / flat.new_tensor([width, height]) - 1
     found = functional.grid_sample(image.permute(2, 0, 1)[None], grid, mode="bilinear", align_corners=False)
     return found[0, :, 0].mT.reshape(*pixels.shape[:-1], channels)
@@ -84,10 +82,7 @@ class _Resized:
     height: int
 
     def __call__(self) -> Float[Tensor, "h w 3"]:
-        image = self.load().permute(2, 0, 1)[None]
-        shrinks = self.width <= image.shape[3] and self.height <= image.shape[2]
-        mode = "area" if shrinks else "bicubic"
-        return functional.interpolate(image, (self.height, self.width), mode=mode)[0].permute(1, 2, 0).clamp(0, 1)
+        return resize_image(self.load(), self.width, self.height)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +93,7 @@ class _Undistorted:
 
     def __call__(self) -> Float[Tensor, "h w 3"]:
         image = self.load()
-        at = _source_pixels(self.camera, self.pinhole)
+        at = _source_pixels(self.camera, self.pinhole).to(image)
         # The photo's own border continues it for half a pixel, so that the outermost pixels do not darken.
         inside = (at >= 0).all(-1) & (at < at.new_tensor([self.camera.width, self.camera.height])).all(-1)
         held = torch.minimum(at.clamp_min(0.5), at.new_tensor([self.camera.width, self.camera.height]) - 0.5)
