@@ -231,6 +231,8 @@ def write_camera_json(photos: PosedImages, folder: str | PathLike[str], *, with_
         InvalidInput: Names that cannot be files of one folder, or points with coordinates that single precision cannot hold.
     """
     folder = Path(folder)
+    photo_names(photos)  # refused before anything is removed
+    (folder / "cameras.json").unlink(missing_ok=True)  # where it is, the rest is whole
     names = write_photos(photos, folder / "images") if with_photos else photo_names(photos)
     frames = [_frame(str(name), photos.cameras[row]) for row, name in enumerate(names)]
     content = {"convention": _CONVENTION, "pixel_centers": 0.5, "frames": frames}
@@ -257,7 +259,7 @@ def _npz(points: SparsePoints) -> bytes:
         raise InvalidInput(
             "a point lies too far out for single precision; scale the world down first (`Cameras.moved`)"
         )
-    arrays = {"xyz": xyz.numpy(), "visible": points.visible.cpu().numpy()}
+    arrays = {"xyz": xyz.numpy(), "visible": np.ascontiguousarray(points.visible.cpu().numpy())}
     if points.cloud.colors is not None:
         levels = (points.cloud.colors.detach().double().cpu().numpy() * 255).round().clip(0, 255)
         arrays["rgb"] = levels.astype(np.uint8)
