@@ -66,24 +66,32 @@ def read_middlebury(path: str | PathLike[str], images: str | PathLike[str] | Non
 
 def _lines(path: Path) -> list[tuple[str, str, np.ndarray]]:
     """Place, photo and numbers of each line. The first line may be the number of those that follow."""
-    rows = [(i + 1, line) for i, line in enumerate(path.read_bytes().splitlines()) if line.strip()]
+    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    rows = [(i + 1, line) for i, line in enumerate(text.splitlines()) if line.strip()]
     claimed = None
     if rows and len(rows[0][1].split()) == 1:
-        (_, count), *rows = rows
-        claimed = parse_numbers(path, count)
+        (number, count), *rows = rows
+        claimed = _numbers(path, number, count)
     if not rows:
         raise MissingPart(f"{path}: names no photos; expected lines of a photo, K, R and t")
     if claimed is not None and claimed[0] != len(rows):
-        raise CorruptFile(path, "line 1", f"claims {claimed[0]:.0f} photos, but {len(rows)} lines follow; truncated?")
+        raise CorruptFile(path, "line 1", f"claims {claimed[0]:g} photos, but {len(rows)} lines follow; truncated?")
     found = []
     for number, line in rows:
         name, *rest = line.split(maxsplit=1)
-        numbers = parse_numbers(path, rest[0] if rest else b"")
+        numbers = _numbers(path, number, rest[0] if rest else b"")
         if len(numbers) != _NUMBERS or not np.isfinite(numbers).all():
             problem = f"{len(numbers)} numbers after the photo's name, expected {_NUMBERS} finite ones (K, R, t)"
             raise CorruptFile(path, f"line {number}", problem)
         found.append((f"line {number}", name.decode(errors="replace"), numbers))
     return found
+
+
+def _numbers(path: Path, number: int, text: bytes) -> np.ndarray:
+    try:
+        return parse_numbers(path, text)
+    except CorruptFile as error:  # which counts lines within the text
+        raise CorruptFile(path, f"line {number}", f"{text[:60]!r} holds a word that is no number") from error
 
 
 def _lens(path: Path, where: str, numbers: np.ndarray) -> Lens:
