@@ -205,7 +205,7 @@ def test_looking_at_puts_the_target_in_the_middle_and_up_above() -> None:
 def test_the_length_of_up_does_not_matter_but_its_direction_does() -> None:
     one = torch.tensor([[0.0, 0, 3]])
     K = _identity().K
-    with pytest.raises(InvalidInput, match="camera 0 .* straight along `up`"):
+    with pytest.raises(InvalidInput, match=r"camera 0 .* straight along `up`"):
         Cameras.looking_at(one, torch.zeros(3), K, width=WIDTH, height=HEIGHT)
     with pytest.raises(InvalidInput, match="stands at the target"):
         Cameras.looking_at(torch.zeros(1, 3), torch.zeros(3), K, width=WIDTH, height=HEIGHT)
