@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from ...core.files import write_bytes
 from ...core.random import numpy_rng
 from ..cameras import Cameras
 from ..point_cloud import PointCloud
 from ..posed_images import PosedImages, SparsePoints
+from ..readers.nerfstudio import write_transforms
 from .casting import nearest_hits
 from .render import Photographs, photograph
 from .scene import StillLife
@@ -63,6 +68,49 @@ def capture(
     photos = photograph(scene, cameras, samples_per_pixel=samples_per_pixel)
     points = sparse_points(scene, cameras, photos, features or FeatureConfig(), seed)
     return PosedImages.from_tensors(cameras, photos.images, points=points)
+
+
+def write_still_life(
+    folder: str | PathLike[str],
+    scene: StillLife,
+    cameras: Cameras,
+    *,
+    samples_per_pixel: int = 4,
+    features: FeatureConfig | None = None,
+    seed: int = 0,
+) -> PosedImages:
+    """Write ``images/*.png``, ``transforms.json`` and ``sparse_pc.ply``, to try programs on that read photos.
+
+    Pictures of a scene without backdrop have an alpha channel.
+
+    Returns:
+        What :func:`capture` returns.
+
+    Raises:
+        InvalidInput: The cameras have lenses that ``transforms.json`` cannot hold.
+    """
+    photos = photograph(scene, cameras, samples_per_pixel=samples_per_pixel)
+    points = sparse_points(scene, cameras, photos, features or FeatureConfig(), seed)
+    names = [f"images/{row:03d}.png" for row in range(len(cameras))]
+    for row, name in enumerate(names):
+        write_bytes(Path(folder) / name, _png(photos.images[row], photos.alpha[row]))
+    taken = PosedImages.from_tensors(cameras, photos.images, names, points)
+    write_transforms(taken if len(points.cloud) else replace(taken, points=None), folder, with_photos=False)
+    return taken
+
+
+def _png(image: Float[Tensor, "h w 3"], alpha: Float[Tensor, "h w"]) -> bytes:
+    """The image itself, or its colours before white with the alpha that they need."""
+    from PIL import Image
+
+    pixels = image
+    if bool((alpha < 1).any()):
+        share = alpha[..., None]
+        before = torch.where(share > 0, (image - 1 + share) / share.clamp_min(1e-6), torch.zeros(()))
+        pixels = torch.cat([before, share], -1)
+    out = io.BytesIO()
+    Image.fromarray((pixels.clamp(0, 1) * 255).round().to(torch.uint8).numpy()).save(out, "PNG")
+    return out.getvalue()
 
 
 def sparse_points(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .lighting import Light
-from .solids import Material, Pattern, Rgb, Solid, Vec
+from .solids import Material, Number, Pattern, Rgb, Solid, Vec
 
 Rng = np.random.Generator
 
@@ -69,13 +69,13 @@ def palette(rng: Rng) -> tuple[Rgb, Rgb, Rgb]:
 def material(
     rng: Rng,
     pattern: Pattern | Sequence[Pattern],
-    scale: float,
+    scale: Number,
     *,
     colors: tuple[Rgb, Rgb, Rgb] | None = None,
-    grain: float = 0.3,
-    grain_size: float | None = None,
-    speckles: float = 0.0,
-    gloss: float = 0.0,
+    grain: Number = 0.3,
+    grain_size: Number | None = None,
+    speckles: Number = 0.0,
+    gloss: Number = 0.0,
 ) -> Material:
     """A material with random colours, unless given, and a seed of its own; ``scale`` varies by a tenth."""
     chosen = pattern if isinstance(pattern, Pattern) else pattern[int(rng.integers(len(pattern)))]
@@ -92,7 +92,7 @@ def material(
     )
 
 
-def wood(rng: Rng, scale: float = 0.09) -> Material:
+def wood(rng: Rng, scale: Number = 0.09) -> Material:
     """Planks of about a width (m)."""
     colors = _toned(_WOODS[int(rng.integers(len(_WOODS)))], rng)
     return material(
@@ -100,20 +100,20 @@ def wood(rng: Rng, scale: float = 0.09) -> Material:
     )
 
 
-def foliage(rng: Rng, scale: float) -> Material:
+def foliage(rng: Rng, scale: Number) -> Material:
     """Of one leaf of about a width (m)."""
     colors = _toned(_LEAVES[int(rng.choice(len(_LEAVES), p=[0.45, 0.45, 0.1]))], rng)
     return material(rng, Pattern.VEINS, scale, colors=colors, grain=0.25, grain_size=scale)
 
 
-def paper(rng: Rng, scale: float) -> Material:
+def paper(rng: Rng, scale: Number) -> Material:
     """A printed page; letters of about a width (m)."""
     ink: Rgb = (0.10, 0.10, 0.14) if rng.random() < 0.7 else (0.55, 0.10, 0.10)
     colors = ((0.93, 0.91, 0.85), ink, (0.80, 0.76, 0.66))
     return material(rng, Pattern.GLYPHS, scale, colors=colors, grain=0.12, grain_size=6 * scale)
 
 
-def stone(rng: Rng, scale: float, pattern: Pattern = Pattern.BRICKS) -> Material:
+def stone(rng: Rng, scale: Number, pattern: Pattern = Pattern.BRICKS) -> Material:
     """Bricks, tiles or rock with elements of about a height (m)."""
     warm = rng.uniform(-0.06, 0.10)
     base = float(rng.uniform(0.58, 0.76))

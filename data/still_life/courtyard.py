@@ -8,7 +8,7 @@ from dataclasses import replace
 from . import things
 from .composition import Composition, Rng, material, paper, stone, wood
 from .lighting import Light
-from .solids import Kind, Material, Pattern, Solid, ball, box, placed, post, ring, rod, turned
+from .solids import Kind, Material, Number, Pattern, Solid, ball, box, placed, post, ring, rod, turned
 
 _GLASS = ((0.10, 0.13, 0.18), (0.20, 0.26, 0.34), (0.34, 0.42, 0.50))
 
@@ -48,7 +48,7 @@ def _surroundings(rng: Rng) -> list[Solid]:
     return [replace(solid, is_backdrop=True, is_shell=True) for solid in around]
 
 
-def _facade(rng: Rng, wall: Material, width: float, height: float, n_storeys: int, n_windows: int) -> list[Solid]:
+def _facade(rng: Rng, wall: Material, width: Number, height: Number, n_storeys: int, n_windows: int) -> list[Solid]:
     """A front along x that faces -y at y = 0, with windows, a door, mouldings, and battlements or a roof."""
     w = width / 2
     trim = material(
@@ -88,7 +88,7 @@ def _facade(rng: Rng, wall: Material, width: float, height: float, n_storeys: in
     return [*solids, *_banner(rng, w * float(rng.uniform(-0.7, 0.7)), height)]
 
 
-def _window(rng: Rng, trim: Material, x: float, z: float, width: float, height: float) -> list[Solid]:
+def _window(rng: Rng, trim: Material, x: Number, z: Number, width: Number, height: Number) -> list[Solid]:
     w = width / 2
     glass = material(rng, Pattern.CLOUDY, 0.4, colors=_GLASS, grain_size=0.15, gloss=0.3)
     solids = [box((x - w, x + w), (-0.02, 0), (z, z + height), glass)]
@@ -104,7 +104,7 @@ def _window(rng: Rng, trim: Material, x: float, z: float, width: float, height: 
     return solids
 
 
-def _door(rng: Rng, trim: Material, x: float) -> list[Solid]:
+def _door(rng: Rng, trim: Material, x: Number) -> list[Solid]:
     solids = [box((x - 0.6, x + 0.6), (-0.06, 0), (0, 2.1), wood(rng, 0.16))]
     solids += [post((u, -0.12, 0), 0.13, 2.1, trim) for u in (x - 0.7, x + 0.7)]
     gable = box((-0.62, 0.62), (-0.16, 0.0), (-0.62, 0.62), trim)
@@ -116,7 +116,7 @@ def _door(rng: Rng, trim: Material, x: float) -> list[Solid]:
     return solids
 
 
-def _banner(rng: Rng, x: float, height: float) -> list[Solid]:
+def _banner(rng: Rng, x: Number, height: Number) -> list[Solid]:
     cloth = material(rng, (Pattern.CHECKER, Pattern.STRIPES, Pattern.TARTAN), 0.3, grain_size=0.2)
     return [
         box((x - 0.4, x + 0.4), (-0.32, -0.30), (0.45 * height, 0.9 * height), cloth),
@@ -124,7 +124,7 @@ def _banner(rng: Rng, x: float, height: float) -> list[Solid]:
     ]
 
 
-def _tower(rng: Rng, radius: float, height: float) -> list[Solid]:
+def _tower(rng: Rng, radius: Number, height: Number) -> list[Solid]:
     wall, roof = stone(rng, 0.2), material(rng, (Pattern.BRICKS, Pattern.CHECKER), 0.22, grain_size=0.2)
     glass = material(rng, Pattern.CLOUDY, 0.3, colors=_GLASS, gloss=0.3)
     trim = material(rng, Pattern.MARBLE, 0.4, colors=((0.84, 0.8, 0.72), (0.7, 0.66, 0.58), (0.55, 0.5, 0.44)))
@@ -159,7 +159,7 @@ def _fountain(rng: Rng) -> list[Solid]:
     ]
 
 
-def _trunk_and_crown(rng: Rng, height: float, n_leaves: int) -> list[Solid]:
+def _trunk_and_crown(rng: Rng, height: Number, n_leaves: int) -> list[Solid]:
     bark = material(
         rng, Pattern.MARBLE, 0.15, colors=((0.42, 0.3, 0.2), (0.28, 0.2, 0.14), (0.55, 0.45, 0.34)), grain=0.5
     )

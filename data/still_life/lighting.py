@@ -87,7 +87,9 @@ def shade(
     towards_sun /= math.sqrt(float((towards_sun**2).sum()))
     colors = albedo(solids, materials, points, hits.solid)
     facing = sum(hits.normal[:, k] * towards_sun[k] for k in range(3))  # no BLAS, whose sums depend on threads
-    thin = (hits.solid >= 0) & (solids.kind[hits.solid] == Kind.LEAF)
+    met = np.flatnonzero(hits.solid >= 0)
+    thin = np.zeros(len(points), np.bool_)
+    thin[met] = solids.kind[hits.solid[met]] == Kind.LEAF
     side = np.where(thin & (facing < 0), -_LIFT, _LIFT)
     asked = np.flatnonzero((hits.solid >= 0) & ((facing > 0) | thin))
     starts = points[asked] + side[asked, None] * hits.normal[asked]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -51,7 +50,7 @@ def forward_facing(
     lens: Lens | None = None,
     *,
     spread: float = 0.22,
-    path: Literal["grid", "spiral"] = "grid",
+    path: str = "grid",
 ) -> Cameras:
     """Cameras before the scene that look at its centre, as LLFF's photos were taken.
 
@@ -61,10 +60,10 @@ def forward_facing(
     """
     t = torch.arange(n, dtype=torch.float64)
     if path == "grid":
-        columns = max(1, math.ceil(math.sqrt(1.5 * n)))
+        columns = max(1, math.ceil(math.sqrt(n)))
         rows = max(1, math.ceil(n / columns))
-        side = 2 * (t % columns) / max(1, columns - 1) - (columns > 1)
-        above = 2 * (t // columns) / max(1, rows - 1) - (rows > 1)
+        side = 2 * (t % columns) / max(1, columns - 1) - min(1, columns - 1)
+        above = 2 * (t // columns) / max(1, rows - 1) - min(1, rows - 1)
     elif path == "spiral":
         share = (t + 0.5) / max(n, 1)
         side, above = share.sqrt() * (4 * math.pi * share).cos(), share.sqrt() * (4 * math.pi * share).sin()

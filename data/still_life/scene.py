@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
@@ -18,9 +17,6 @@ from .gather import gather
 from .lighting import Ambience, Light, measure_ambience
 from .solids import Solid, Vec
 from .textures import Materials
-
-SceneKind = Literal["table", "object", "courtyard"]
-Background = Literal["scene", "white"]
 
 _KINDS = {"table": table.compose, "object": sculpture.compose, "courtyard": courtyard.compose}
 _CELLS = 40
@@ -69,7 +65,7 @@ class StillLife:
         return measure_ambience(self.arrays[0], self.light, low, high, _CELLS)
 
 
-def make_still_life(seed: int, kind: SceneKind = "table", *, background: Background | None = None) -> StillLife:
+def make_still_life(seed: int, kind: str = "table", *, background: str | None = None) -> StillLife:
     """Make a scene; the same seed and kind make the same scene.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from . import things
 from .composition import BRIGHT, Composition, Rng, material, stone, wood
 from .lighting import Light
-from .solids import Pattern, Solid, ball, box, placed, post, ring, rod, turned
+from .solids import Number, Pattern, Solid, Vec, ball, box, placed, post, ring, rod, turned
 
 _PLINTH = 0.10
 
@@ -29,7 +29,7 @@ def compose(rng: Rng) -> Composition:
     behind = [replace(s, is_backdrop=True, is_shell=True) for s in (floor, dome)]
     light = Light((0.5, -0.55, 1.2), corner_size=0.16)
     return Composition(
-        (*behind, *solids), light, (0.0, 0.0, 0.32), 0.6, 1.75, float(rng.uniform(-math.pi, math.pi)), 0.4
+        (*behind, *solids), light, (0.0, 0.0, 0.32), 0.6, 1.45, float(rng.uniform(-math.pi, math.pi)), 0.4
     )
 
 
@@ -109,7 +109,7 @@ def _mill(rng: Rng) -> list[Solid]:
     return solids
 
 
-def _about_y(solid: Solid, angle: float, at: tuple[float, float, float]) -> Solid:
+def _about_y(solid: Solid, angle: Number, at: Vec) -> Solid:
     """A solid turned about the y axis, then moved."""
     x, y, z = solid.center
     cos, sin = math.cos(angle), math.sin(angle)

@@ -9,9 +9,12 @@ from enum import IntEnum
 
 import numpy as np
 
-Rgb = tuple[float, float, float]
+Number = float | int
+Rgb = tuple[Number, Number, Number]
 """Red, green, blue in 0..1, as screens show them (sRGB)."""
-Vec = tuple[float, float, float]
+Vec = tuple[Number, Number, Number]
+Span = tuple[Number, Number]
+"""From, to."""
 Rows = tuple[Vec, Vec, Vec]
 """The rows of a matrix 3 x 3."""
 
@@ -59,15 +62,15 @@ class Material:
 
     pattern: Pattern
     colors: tuple[Rgb, Rgb, Rgb]
-    scale: float
+    scale: Number
     """Size of the pattern's elements in metres."""
-    grain: float = 0.3
+    grain: Number = 0.3
     """Strength of the noise over the pattern: brightness varies by about this share."""
-    grain_size: float = 0.04
+    grain_size: Number = 0.04
     """Wavelength of the noise's coarsest of three octaves, in metres."""
-    speckles: float = 0.0
+    speckles: Number = 0.0
     """Share of the grain's cells that hold a speckle."""
-    gloss: float = 0.0
+    gloss: Number = 0.0
     """Share of the sun's light that is mirrored in a highlight; 0 is matte."""
     seed: int = 0
 
@@ -81,7 +84,7 @@ class Solid:
     half: Vec
     material: Material
     rotation: Rows = UPRIGHT
-    shape: float = 1.0
+    shape: Number = 1.0
     is_backdrop: bool = False
     """Absent where the background is white."""
     is_shell: bool = False
@@ -97,7 +100,7 @@ class Solid:
         return np.array(self.center) - extent, np.array(self.center) + extent
 
 
-def box(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], material: Material) -> Solid:
+def box(x: Span, y: Span, z: Span, material: Material) -> Solid:
     """A box between two corners."""
     spans = (x, y, z)
     low, high = (v[0] for v in spans), (v[1] for v in spans)
@@ -110,14 +113,14 @@ def box(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], 
     )
 
 
-def ball(center: Vec, radius: float | Vec, material: Material) -> Solid:
+def ball(center: Vec, radius: Number | Vec, material: Material) -> Solid:
     """A ball, or an ellipsoid of three radii."""
     half = radius if isinstance(radius, tuple) else (radius, radius, radius)
     return Solid(Kind.ELLIPSOID, center, half, material)
 
 
 def post(
-    center: Vec, radius: float, height: float, material: Material, *, top: float = 1.0, open: bool = False
+    center: Vec, radius: Number, height: Number, material: Material, *, top: Number = 1.0, open: bool = False
 ) -> Solid:
     """An upright cylinder or cone on the middle of its foot; ``top`` is its upper radius by its lower one."""
     x, y, z = center
@@ -125,12 +128,12 @@ def post(
     return Solid(kind, (x, y, z + height / 2), (radius, radius, height / 2), material, shape=top)
 
 
-def ring(center: Vec, radius: float, tube: float, material: Material, rotation: Rows = UPRIGHT) -> Solid:
+def ring(center: Vec, radius: Number, tube: Number, material: Material, rotation: Rows = UPRIGHT) -> Solid:
     """A torus; both radii in metres."""
     return Solid(Kind.TORUS, center, (radius, radius, radius), material, rotation, tube / radius)
 
 
-def rod(start: Vec, end: Vec, radius: float, material: Material, *, top: float = 1.0) -> Solid:
+def rod(start: Vec, end: Vec, radius: Number, material: Material, *, top: Number = 1.0) -> Solid:
     """A round bar from one point to another."""
     a, b = np.array(start), np.array(end)
     middle, length = (a + b) / 2, math.sqrt(float(((b - a) ** 2).sum()))
@@ -138,18 +141,19 @@ def rod(start: Vec, end: Vec, radius: float, material: Material, *, top: float =
     return Solid(Kind.CONE, _vec(middle), half, material, _along((b - a) / length), top)
 
 
-def leaf(foot: Vec, tip: Vec, width: float, roll: float, material: Material) -> Solid:
-    """A leaf from its foot to its tip; ``roll`` turns it about that line (radians)."""
-    a, b = np.array(foot), np.array(tip)
+def leaf(foot: Vec, tip: Vec, width: Number, roll: Number, material: Material) -> Solid:
+    """A leaf from its foot to its tip, as level as that line lets it be; ``roll`` turns it about the line (radians)."""
+    a, b = np.array(foot, np.float64), np.array(tip, np.float64)
     length = math.sqrt(float(((b - a) ** 2).sum()))
-    frame = np.array(_along((b - a) / length))  # columns: two sides and the line itself
-    cos, sin = math.cos(roll), math.sin(roll)
-    across, normal = frame[:, 0] * cos + frame[:, 1] * sin, frame[:, 1] * cos - frame[:, 0] * sin
-    turned = np.stack([across, frame[:, 2], -normal], 1)
-    return Solid(Kind.LEAF, _vec((a + b) / 2), (width / 2, length / 2, 1.0), material, _rows(turned))
+    along = (b - a) / length
+    level = np.cross(along, np.array([0.0, 0.0, 1.0]) if abs(along[2]) < 0.999 else np.array([1.0, 0.0, 0.0]))
+    level /= math.sqrt(float((level**2).sum()))
+    across = level * math.cos(roll) + np.cross(along, level) * math.sin(roll)
+    frame = np.stack([across, along, np.cross(across, along)], 1)
+    return Solid(Kind.LEAF, _vec((a + b) / 2), (width / 2, length / 2, 1.0), material, _rows(frame))
 
 
-def placed(solids: Iterable[Solid], at: Vec, yaw: float = 0.0, scale: float = 1.0) -> tuple[Solid, ...]:
+def placed(solids: Iterable[Solid], at: Vec, yaw: Number = 0.0, scale: Number = 1.0) -> tuple[Solid, ...]:
     """Solids scaled about the origin, turned about the vertical axis and moved. Their patterns keep their size."""
     cos, sin = math.cos(yaw), math.sin(yaw)
     turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
@@ -164,7 +168,7 @@ def placed(solids: Iterable[Solid], at: Vec, yaw: float = 0.0, scale: float = 1.
     )
 
 
-def turned(solid: Solid, axis: int, angle: float) -> Solid:
+def turned(solid: Solid, axis: int, angle: Number) -> Solid:
     """A solid turned about one of its own axes through its centre."""
     cos, sin = math.cos(angle), math.sin(angle)
     first, second = [(1, 2), (2, 0), (0, 1)][axis]

@@ -12,7 +12,7 @@ from ..rooms.shapes import Solid as FurnitureSolid
 from . import things
 from .composition import Composition, Rng, material, paper, wood
 from .lighting import Light
-from .solids import Kind, Material, Pattern, Rgb, Solid, Vec, box, placed
+from .solids import Kind, Material, Number, Pattern, Rgb, Solid, Vec, box, placed
 
 TOP = 0.74
 """Height of the table's top (m)."""
@@ -113,7 +113,7 @@ def _room(rng: Rng) -> list[Solid]:
     return [replace(solid, is_backdrop=True) for solid in shell]
 
 
-def _pictures(rng: Rng, side: int, wall: float) -> list[Solid]:
+def _pictures(rng: Rng, side: int, wall: Number) -> list[Solid]:
     solids = []
     for k in range(3):
         w, h = float(rng.uniform(0.13, 0.26)), float(rng.uniform(0.13, 0.24))
@@ -126,7 +126,7 @@ def _pictures(rng: Rng, side: int, wall: float) -> list[Solid]:
     return solids
 
 
-def furnished(shape: Shape, at: Vec, yaw: float, rng: Rng) -> tuple[Solid, ...]:
+def furnished(shape: Shape, at: Vec, yaw: Number, rng: Rng) -> tuple[Solid, ...]:
     """Furniture of generated rooms (:mod:`trisparse.data.rooms`) with textures instead of plain colours."""
     solids = []
     for part in shape.parts:
@@ -140,7 +140,7 @@ def furnished(shape: Shape, at: Vec, yaw: float, rng: Rng) -> tuple[Solid, ...]:
     return placed(solids, at, yaw)
 
 
-def _look(rng: Rng, color: Rgb, size: float) -> Material:
+def _look(rng: Rng, color: Rgb, size: Number) -> Material:
     darker, lighter = _times(color, 0.6), _times(color, 1.5)
     if size > 0.3:
         return material(rng, Pattern.WOOD, 0.12, colors=(color, darker, _times(color, 0.3)), grain_size=0.05)
@@ -148,7 +148,7 @@ def _look(rng: Rng, color: Rgb, size: float) -> Material:
     return material(rng, patterns, 0.02, colors=(color, lighter, darker), grain_size=0.03)
 
 
-def _times(color: Rgb, factor: float) -> Rgb:
+def _times(color: Rgb, factor: Number) -> Rgb:
     red, green, blue = (min(1.0, factor * v + 0.03) for v in color)
     return (red, green, blue)
 
