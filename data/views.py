@@ -22,6 +22,10 @@ DTU_PHOTOS = 49
 BLENDER_TRAIN = (2, 16, 26, 55, 73, 76, 86, 93)
 """Of DietNeRF, in the order of transforms_train.json."""
 _TANKS_PHOTOS = 24
+_SAME_PLACE = 0.01
+"""Of the distance to the middle of an arc: photos nearer to one another are from one place."""
+_ROUNDING = 1e-3
+"""Degrees, by which cameras in single precision may lie outside an arc of a round width."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,8 @@ def split_arc(centers: Float[Tensor, "n 3"], focus: Float[Tensor, "3"], degrees:
     """Photos within one arc around a point: ``k`` train evenly from end to end, those between test.
 
     The arc is the one of that width that holds the most photos; among equals the first. Angles are measured in the plane in
-    which the cameras are spread most.
+    which the cameras are spread most. Of photos from one place, as a gantry takes them upright and upside down, the first
+    counts alone: tested beside the other it would be known already.
 
     Args:
         centers: Of the cameras.
@@ -121,12 +126,16 @@ def split_arc(centers: Float[Tensor, "n 3"], focus: Float[Tensor, "3"], degrees:
     offsets = (centers - focus).double()
     axes = torch.linalg.svd(offsets - offsets.mean(0)).Vh if len(offsets) > 1 else torch.eye(3, dtype=torch.float64)
     angles = torch.rad2deg(torch.atan2(offsets @ axes[1], offsets @ axes[0])) % 360
+    places: list[int] = []
+    for i in range(len(offsets)):
+        if bool(((offsets[i] - offsets[places]).norm(dim=1) > _SAME_PLACE * offsets[i].norm()).all()):
+            places.append(i)
     best: list[int] = []
-    for start in angles.tolist():
+    for start in angles[places].tolist():
         turned = (angles - start) % 360
-        inside = [i for i in turned.argsort(stable=True).tolist() if float(turned[i]) <= degrees]
+        inside = [i for i in places if float(turned[i]) <= degrees + _ROUNDING]
         if len(inside) > len(best):
-            best = inside
+            best = sorted(inside, key=lambda i: float(turned[i]))
     if k < 2 or len(best) < k:
         raise InvalidInput(
             f"{k} photos to train on in an arc of {degrees:g} degrees, which holds {len(best)}; give 2 to that"

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from trisparse.core.errors import InvalidInput
+from trisparse.data.camera_paths import focus_of
+from trisparse.data.readers.middlebury import read_middlebury
 from trisparse.data.views import (
     DTU_EXCLUDED,
     ViewSplit,
@@ -81,6 +84,36 @@ def test_an_arc_holds_what_is_trained_on_and_tested() -> None:
     assert sorted(split.test) == [2, 4]
     with pytest.raises(InvalidInput, match="holds 5"):
         split_arc(centers, torch.tensor([5.0, 0, 1]), 85.0, 6)
+
+
+def test_a_photo_from_the_place_of_another_is_not_tested_beside_it() -> None:
+    angles = torch.deg2rad(torch.tensor([0.0, 30, 60, 90, 0, 30]))
+    centers = torch.stack([2 * angles.cos(), 2 * angles.sin(), torch.zeros(6)], 1)
+    centers[4:] += 1e-3
+    split = split_arc(centers, torch.zeros(3), 90.0, 2)
+    assert split == ViewSplit((0, 3), (1, 2))
+
+
+def test_no_arc_holds_anything_of_too_few_cameras() -> None:
+    for n in (0, 1, 2):
+        with pytest.raises(InvalidInput, match=f"holds {n}"):
+            split_arc(torch.rand(n, 3), torch.zeros(3), 360.0, 3)
+    with pytest.raises(InvalidInput, match="1 photos to train on"):
+        split_arc(torch.rand(5, 3), torch.zeros(3), 360.0, 1)
+
+
+def test_the_temple_has_five_places_within_a_hundred_degrees(shared: Path) -> None:
+    folder = shared / "data" / "nvs_temple_sparse_ring"
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder}")
+    cameras = read_middlebury(folder).cameras
+    split = split_arc(cameras.centers, focus_of(cameras), 100.0, 3)
+    assert len(split.train) == 3
+    assert len(split.test) == 2
+    around = torch.nn.functional.normalize(cameras.centers[[*split.train, *split.test]] - focus_of(cameras), dim=1)
+    angles = torch.rad2deg(torch.acos((around @ around.mT).clamp(-1, 1)))
+    assert float(angles.max()) < 101
+    assert float((angles + 1e3 * torch.eye(5)).min()) > 20
 
 
 @pytest.mark.parametrize(
