@@ -15,8 +15,8 @@ from ..point_cloud import PointCloud
 from ..posed_images import PosedImages, SparsePoints
 from . import colmap_binary, colmap_text
 from .colmap_model import ColmapModel, ColmapPoints
-from .photo_folders import PhotoFolder, inner_path, list_photos, require_some
-from .photo_set import View, photo_set, some_of
+from .photo_folders import PhotoFolder, inner_path, list_photos, require_some, some_of
+from .photo_set import View, photo_set
 
 _PLACES = ("", "sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "0")
 """Where a project keeps its model, in the order in which it is looked for."""

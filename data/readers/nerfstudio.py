@@ -18,7 +18,7 @@ from ..point_cloud import PointCloud
 from ..posed_images import PosedImages, SparsePoints
 from .json_files import read_json, shown
 from .lens_and_pose import OPENCV_FROM_OPENGL
-from .photo_folders import inner_path
+from .photo_folders import inner_path, some_of
 from .photo_set import photo_set
 from .photo_writing import photo_names, write_photos
 from .ply import write_ply
@@ -72,10 +72,10 @@ def _points(document: Document, cameras: Cameras) -> tuple[SparsePoints | None, 
         raise CorruptFile(document.path, "ply_file_path", f"is {shown(name)}, expected a path")
     path = document.path.parent / inner_path(document.path, "ply_file_path", name)
     if not path.is_file():
-        return None, [f"the points {name} are not there: read without them"]
+        return None, [f"the points {some_of([name])} are not there: read without them"]
     file = read_scan_file(path)
     visible = torch.stack([cameras[i].project(file.cloud.points).inside[0] for i in range(len(cameras))], 1)
-    note = f"the points of {name} come without the photos that see them: seen counts where they project into a photo"
+    note = f"the points of {some_of([name])} come without the photos that see them: seen counts where they project into a photo"
     return SparsePoints(file.cloud, visible), [note, *file.notes]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +11,9 @@ from ...core.errors import CorruptFile, MissingPart
 
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 """Of photos, in the order in which they are tried where a file names none."""
+
+_LONGEST_NAME, _LONGEST_PART = 4000, 255
+"""Characters of a path, and bytes of each folder or file in it, that file systems take."""
 
 
 def inner_path(source: Path, where: str, name: str) -> PurePosixPath:
@@ -21,10 +25,11 @@ def inner_path(source: Path, where: str, name: str) -> PurePosixPath:
         name: Slashes of either kind.
 
     Raises:
-        CorruptFile: The name is empty, absolute, leads out of the folder, or cannot be a file's name.
+        CorruptFile: The name is empty, too long or absolute, holds control characters, or leads out of the folder.
     """
     path = PurePosixPath(os.path.normpath(name.replace("\\", "/")))
-    if not name or "\0" in name or len(name) > 4000 or any(len(part.encode()) > 255 for part in path.parts):
+    is_name = name and len(name) <= _LONGEST_NAME and not any(unicodedata.category(c) == "Cc" for c in name)
+    if not is_name or any(len(part.encode()) > _LONGEST_PART for part in path.parts):
         raise CorruptFile(source, where, f"{_short(name)!r} cannot be the name of a photo")
     if path.is_absolute() or path.parts[:1] == ("..",) or not path.parts or ":" in path.parts[0]:
         raise CorruptFile(
@@ -104,6 +109,12 @@ def require_some(source: Path, names: Sequence[PurePosixPath], found: Sequence[P
             f"{source}: none of its {len(names)} photos is there; looked for {_short(str(names[0]))!r} and the others in "
             f"{places}; name their folder with `images`"
         )
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first names, each at most 80 printable characters, and how many more there are, for messages."""
+    first = ", ".join(_short("".join(c if c.isprintable() else repr(c)[1:-1] for c in name)) for name in names[:3])
+    return first + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _short(name: str) -> str:

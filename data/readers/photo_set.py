@@ -20,6 +20,7 @@ from ..distortion import PARAMETERS, Model
 from ..image_files import LazyPhoto, image_size
 from ..posed_images import PosedImages
 from .lens_and_pose import Lens, check_lens, inverse
+from .photo_folders import some_of
 
 _FAR = 1e4
 """A world this many times as far from the origin as its cameras are from one another loses digits in single precision."""
@@ -183,8 +184,3 @@ def _far_from_origin(views: Sequence[View]) -> list[str]:
         f"the cameras lie {away:.3g} units from the origin and within {spread:.3g} of one another: positions lose digits; "
         "move the origin near them before you export them"
     ]
-
-
-def some_of(names: Sequence[str]) -> str:
-    """The first names and how many more there are, for messages."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

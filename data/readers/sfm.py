@@ -20,12 +20,14 @@ from ...core.errors import BackendUnavailable, DataError, MissingPart
 from ..image_files import LazyPhoto, image_size
 from ..posed_images import PosedImages
 from .colmap import colmap_view, read_model, sparse_points
-from .photo_folders import list_photos
-from .photo_set import View, photo_set, some_of
+from .photo_folders import list_photos, some_of
+from .photo_set import View, photo_set
 from .photo_writing import png_bytes
 
 MATCHES_NEEDED = 15
 """Of two photos, after those that no camera motion explains are dropped: with fewer, COLMAP ignores the pair."""
+_REASONS = 10
+"""Photos of which it is said why they were left out."""
 _DIAGONAL_35MM = math.hypot(36, 24)
 _HELP = (
     "what helps: photos taken a step apart, not turning on the spot, that share two thirds of what they show; sharp, of "
@@ -197,8 +199,9 @@ def _posed(
     lost = [i for i, name in enumerate(names) if name not in rows]
     if lost:
         partners = matching.partners()
-        reasons = [f"{photos[i].name} ({_reason(matching, i, partners[i])})" for i in lost]
-        said.append(f"left out: {some_of(reasons)}; {_HELP}")
+        reasons = [f"{some_of([photos[i].name])} ({_reason(matching, i, partners[i])})" for i in lost[:_REASONS]]
+        more = [f"{len(lost) - _REASONS} more"] if len(lost) > _REASONS else []
+        said.append(f"left out: {', '.join(reasons + more)}; {_HELP}")
     return replace(photo_set(folder, views, warnings=[*said, *notes]), points=points)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 READERS = (
     *("ply", "pcd", "npz", "obj", "glb", "text", "scan", "scannet", "labels", "scanrefer", "referit3d", "answers"),
-    *("weights", "published", "training", "runs"),
+    *("weights", "published", "training", "runs", "colmap", "colmaptext", "transforms"),
 )
 CASES = 15_000
 STUCK_SECONDS = 600

@@ -14,15 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fuzz_photos as photos
 import fuzz_records as records
 import fuzz_seeds as seeds
 import numpy as np
 from fuzz_mutations import Damage
 from trisparse.core.errors import ArtifactCorrupt, TrisparseError
 from trisparse.data.answers import read_answers
+from trisparse.data.posed_images import PosedImages
 from trisparse.data.readers import scan
+from trisparse.data.readers.colmap import read_colmap
 from trisparse.data.readers.glb import read_glb
 from trisparse.data.readers.mesh import mesh_points
+from trisparse.data.readers.nerfstudio import read_transforms
 from trisparse.data.readers.npz import ArrayFile
 from trisparse.data.readers.obj import read_obj
 from trisparse.data.readers.pcd import read_pcd
@@ -214,6 +218,22 @@ def _runs(folder: Path) -> None:
     StepLog(folder / "losses.jsonl").read()
 
 
+def _sound(found: PosedImages) -> None:
+    assert len(found) == len(set(found.names)) > 0
+    assert all(isinstance(warning, str) and warning.isprintable() for warning in found.warnings)
+    assert found.points is None or found.points.visible.shape == (len(found.points.cloud), len(found))
+    found.cameras.centers.numpy()
+    found.image(0)
+
+
+def _transforms(folder: Path) -> None:
+    scan.mesh_points = functools.partial(mesh_points, n_samples=_SAMPLES)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        _sound(read_transforms(folder))
+    finally:
+        scan.mesh_points = mesh_points
+
+
 # The table
 
 
@@ -228,6 +248,11 @@ _KINDS = {".json": "json", ".ply": "binary", ".txt": "text", ".safetensors": "sa
 
 def _folder(files: Mapping[str, bytes]) -> dict[str, Format]:
     return {name: Format(_KINDS[Path(name).suffix], (content,)) for name, content in files.items()}
+
+
+def _photo_set(files: Mapping[str, list[bytes]], kind: str | None = None) -> dict[str, Format]:
+    damaged = {name: Format(kind or _KINDS[Path(name).suffix], tuple(examples)) for name, examples in files.items()}
+    return {**damaged, **{name: Format("binary", (content,)) for name, content in photos.photo_files().items()}}
 
 
 def _any_scan() -> list[bytes]:
@@ -264,6 +289,9 @@ TARGETS: dict[str, Target] = {
         Target("published", _one("a.pth", "torch", records.published_files()), _published),
         Target("training", _folder(records.training_files()), _training),
         Target("runs", _folder(records.run_files()), _runs),
+        Target("colmap", _photo_set(photos.colmap_files(binary=True), "binary"), lambda f: _sound(read_colmap(f))),
+        Target("colmaptext", _photo_set(photos.colmap_files(binary=False)), lambda f: _sound(read_colmap(f))),
+        Target("transforms", _photo_set(photos.transforms_files()), _transforms),
     )
 }
 """By name, in the order of the report."""
