@@ -125,7 +125,9 @@ def split_arc(centers: Float[Tensor, "n 3"], focus: Float[Tensor, "3"], degrees:
     """
     offsets = (centers - focus).double()
     axes = torch.linalg.svd(offsets - offsets.mean(0)).Vh if len(offsets) > 1 else torch.eye(3, dtype=torch.float64)
-    angles = torch.rad2deg(torch.atan2(offsets @ axes[1], offsets @ axes[0])) % 360
+    normal = torch.linalg.cross(axes[0], axes[1])
+    up = normal[normal.abs().argmax()].sign()  # of an axis, LAPACK chooses one of two signs
+    angles = torch.rad2deg(torch.atan2(up * (offsets @ axes[1]), offsets @ axes[0])) % 360
     places: list[int] = []
     for i in range(len(offsets)):
         if bool(((offsets[i] - offsets[places]).norm(dim=1) > _SAME_PLACE * offsets[i].norm()).all()):
