@@ -20,6 +20,9 @@ OPTIONAL = (
     "triton",
     "viser",
     "zstandard",
+    "cv2",
+    "pycolmap",
+    "imageio_ffmpeg",
 )
 FOLDERS = ("core", "data", "sparse3d", "events", "rendering", "pipelines")
 
