@@ -168,7 +168,7 @@ def _trunk_and_crown(rng: Rng, height: Number, n_leaves: int) -> list[Solid]:
         post((0, 0, 0), 0.35, 0.45, tub, top=1.2),
         rod((0, 0, 0.4), (0.04, 0.03, 0.45 * height), 0.09, bark, top=0.7),
     ]
-    return [*solids, *things.bush(rng, (0.04, 0.03, 0.36 * height), 0.66 * height, 0.36 * height, n_leaves, 0.13)]
+    return [*solids, *things.bush(rng, (0.04, 0.03, 0.36 * height), 0.66 * height, 0.36 * height, n_leaves, 0.17)]
 
 
 def _crates(rng: Rng) -> list[Solid]:

@@ -95,7 +95,7 @@ def bush(rng: Rng, foot: Vec, height: Number, spread: Number, n_leaves: int, lea
             way = np.array([math.cos(turn), math.sin(turn), float(rng.uniform(-0.15, 0.7))])
             end = at + way * (length / float(np.sqrt((way**2).sum())))
             look = looks[int(rng.integers(4))]
-            solids.append(leaf(_vec(at), _vec(end), 0.45 * length, float(rng.uniform(-0.6, 0.6)), look))
+            solids.append(leaf(_vec(at), _vec(end), 0.45 * length, float(rng.uniform(-1.2, 1.2)), look))
     return tuple(solids)
 
 
