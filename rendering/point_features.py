@@ -94,7 +94,7 @@ class PointFeatures(nn.Module):
         return like.new_zeros(len(like), self.config.width)
 
     def forward(
-        self, base: GaussianCloud, views: Views, neighbours: Neighbours, learned: Float[Tensor, "g d"] | None = None
+        self, base: GaussianCloud, views: Views, neighbours: Neighbours, learned: Float[Tensor, "_ d"] | None = None
     ) -> GaussianCloud:
         """The decoded Gaussians.
 
@@ -114,7 +114,7 @@ class PointFeatures(nn.Module):
         return self.residuals(base.means, views, neighbours, learned).added_to(base)
 
     def decode(
-        self, base: GaussianCloud, views: Views, neighbours: Neighbours, learned: Float[Tensor, "g d"] | None = None
+        self, base: GaussianCloud, views: Views, neighbours: Neighbours, learned: Float[Tensor, "_ d"] | None = None
     ) -> Decoded:
         """Decode once for several renders; arguments as of :meth:`forward`."""
         return Decoded(self.residuals(base.means, views, neighbours, learned))
@@ -124,11 +124,16 @@ class PointFeatures(nn.Module):
         means: Float[Tensor, "g 3"],
         views: Views,
         neighbours: Neighbours,
-        learned: Float[Tensor, "g d"] | None = None,
+        learned: Float[Tensor, "_ d"] | None = None,
     ) -> Residuals:
         """What is added to the base Gaussians."""
         if self.decoder is None:
             return Residuals()
+        if len(neighbours) != len(means):
+            raise ShapeMismatch(
+                f"neighbours of {len(neighbours)} points for {len(means)} Gaussians; look for neighbours again after "
+                "Gaussians came or went"
+            )
         points = means.detach()
         feats = self._features(points, views, learned)
         for block in self.attention:

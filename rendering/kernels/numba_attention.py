@@ -75,11 +75,12 @@ class _Attention(torch.autograd.Function):
         grad_rows = np.empty((len(keys_values), 2, *queries.shape[1:]), queries.dtype)
         starts, order = _inverse(indices, len(keys_values))
         with parallel_code():
-            _backward(*arrays, ctx.weights, *given, grad_scores, grad_queries, grad_position_queries, grad_encoder)
+            made = (grad_scores, grad_queries, grad_position_queries, grad_encoder)
+            _backward(*arrays, ctx.weights, *given, *made)  # pyright: ignore[reportCallIssue]
             _backward_rows(starts, order, queries, given[0], ctx.weights, grad_scores, grad_rows)
         encoder = torch.from_numpy(grad_encoder.sum(0))
-        made = [torch.from_numpy(x) for x in (grad_queries, grad_position_queries, grad_rows)]
-        return *made, None, None, encoder[:3].T, encoder[3]
+        grads = [torch.from_numpy(x) for x in (grad_queries, grad_position_queries, grad_rows)]
+        return *grads, None, None, encoder[:3].T, encoder[3]
 
 
 def _arrays(tensors: tuple[Tensor, ...]) -> list[np.ndarray]:
