@@ -13,17 +13,21 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from ...core.errors import InvalidInput
 from ...core.files import write_bytes
 from ...core.random import numpy_rng
 from ..cameras import Cameras
 from ..point_cloud import PointCloud
 from ..posed_images import PosedImages, SparsePoints
+from ..readers.camera_json import write_camera_json
 from ..readers.nerfstudio import write_transforms
 from .casting import nearest_hits
 from .render import Photographs, photograph
 from .scene import StillLife
 from .solids import Pattern
 
+_WRITERS = {"cameras.json": ("", write_camera_json), "transforms.json": ("images/", write_transforms)}
+"""Layouts: what names of photos begin with there, and what writes the cameras."""
 _FAR_ANGLE = math.radians(45)
 """Features are seldom matched between views of a place from directions further apart."""
 _GRAZING = 0.2
@@ -75,27 +79,33 @@ def write_still_life(
     scene: StillLife,
     cameras: Cameras,
     *,
+    layout: str = "cameras.json",
     samples_per_pixel: int = 4,
     features: FeatureConfig | None = None,
     seed: int = 0,
 ) -> PosedImages:
-    """Write ``images/*.png``, ``transforms.json`` and ``sparse_pc.ply``, to try programs on that read photos.
+    """Write photos, cameras and points, to try programs on that read photos.
 
-    Pictures of a scene without backdrop have an alpha channel.
+    Args:
+        layout: ``cameras.json``, with ``points.npz``: any lens, and which photos see a point. Or ``transforms.json``, with
+            ``sparse_pc.ply``, for other programs. Photos are ``images/*.png``, with alpha where the scene has no backdrop.
 
     Returns:
-        What :func:`capture` returns.
+        What :func:`capture` returns, under the names of the files.
 
     Raises:
-        InvalidInput: The cameras have lenses that ``transforms.json`` cannot hold.
+        InvalidInput: Another layout, or lenses that ``transforms.json`` cannot hold.
     """
+    if layout not in _WRITERS:
+        raise InvalidInput(f"no layout {layout!r}; choose from {', '.join(_WRITERS)}")
+    prefix, write = _WRITERS[layout]
     photos = photograph(scene, cameras, samples_per_pixel=samples_per_pixel)
     points = sparse_points(scene, cameras, photos, features or FeatureConfig(), seed)
-    names = [f"images/{row:03d}.png" for row in range(len(cameras))]
+    names = [f"{row:03d}.png" for row in range(len(cameras))]
     for row, name in enumerate(names):
-        write_bytes(Path(folder) / name, _png(photos.images[row], photos.alpha[row]))
-    taken = PosedImages.from_tensors(cameras, photos.images, names, points)
-    write_transforms(taken if len(points.cloud) else replace(taken, points=None), folder, with_photos=False)
+        write_bytes(Path(folder) / "images" / name, _png(photos.images[row], photos.alpha[row]))
+    taken = PosedImages.from_tensors(cameras, photos.images, [prefix + name for name in names], points)
+    write(taken if len(points.cloud) else replace(taken, points=None), folder, with_photos=False)
     return taken
 
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from trisparse.core.errors import InvalidInput
 from trisparse.data.posed_images import PosedImages
+from trisparse.data.readers.camera_json import read_camera_json
 from trisparse.data.readers.nerfstudio import read_transforms
+from trisparse.data.readers.photos import read_photos
 from trisparse.data.still_life.capture import FeatureConfig, capture, write_still_life
 from trisparse.data.still_life.casting import nearest_hits
 from trisparse.data.still_life.rigs import Lens, arc, usual_cameras
@@ -113,24 +115,33 @@ def test_the_seed_decides_which_points_and_never_the_photos() -> None:
     assert torch.equal(first.images(), other.images())
 
 
-def test_what_is_written_is_read_again(scene: StillLife, tmp_path: Path) -> None:
-    cameras = arc(scene, 3, LENS)
-    taken = write_still_life(tmp_path, scene, cameras, features=FeatureConfig(100))
-    back = read_transforms(tmp_path / "transforms.json", background=(255, 255, 255))
-    assert back.names == ("images/000.png", "images/001.png", "images/002.png")
-    torch.testing.assert_close(back.cameras.camera_from_world.double(), cameras.camera_from_world, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(back.cameras.K.double(), cameras.K, atol=1e-4, rtol=1e-6)
+@pytest.mark.parametrize("layout", ["cameras.json", "transforms.json"])
+def test_what_is_written_is_read_again(scene: StillLife, layout: str, tmp_path: Path) -> None:
+    taken = write_still_life(tmp_path, scene, arc(scene, 3, LENS), layout=layout, features=FeatureConfig(100))
+    read = read_camera_json if layout == "cameras.json" else read_transforms
+    back = read(tmp_path / layout, background=(255, 255, 255))
+    assert back.names == taken.names
+    poses = taken.cameras.camera_from_world
+    torch.testing.assert_close(back.cameras.camera_from_world.double(), poses, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(back.cameras.K.double(), taken.cameras.K, atol=1e-4, rtol=1e-6)
     torch.testing.assert_close(back.images(), taken.images(), atol=1.6 / 255, rtol=0)
     assert back.points is not None
     assert taken.points is not None
     torch.testing.assert_close(back.points.cloud.points, taken.points.cloud.points)
+    assert layout != "cameras.json" or torch.equal(back.points.visible, taken.points.visible)
     with Image.open(tmp_path / "images" / "000.png") as image:
         assert image.mode == ("RGB" if scene.has_backdrop else "RGBA")
-    assert len(json.loads((tmp_path / "transforms.json").read_text())["frames"]) == 3
 
 
-def test_photos_without_points_are_written_without_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["cameras.json", "transforms.json"])
+def test_photos_without_points_are_written_without_them(layout: str, tmp_path: Path) -> None:
     scene = make_still_life(2, "object")
-    write_still_life(tmp_path, scene, usual_cameras(scene, 1, LENS), samples_per_pixel=1)
-    back = read_transforms(tmp_path / "transforms.json")
+    write_still_life(tmp_path, scene, usual_cameras(scene, 1, LENS), layout=layout, samples_per_pixel=1)
+    back = read_photos(tmp_path)
     assert (len(back), back.points) == (1, None)
+
+
+def test_an_unknown_layout_is_refused(tmp_path: Path) -> None:
+    scene = make_still_life(2, "object")
+    with pytest.raises(InvalidInput, match=r"choose from cameras\.json"):
+        write_still_life(tmp_path, scene, usual_cameras(scene, 1, LENS), layout="colmap")
