@@ -21,6 +21,7 @@ from ..image_files import LazyPhoto, image_size
 from ..posed_images import PosedImages
 from .lens_and_pose import Lens, check_lens, inverse
 from .photo_folders import some_of
+from .stored_photo import StoredPhoto, orientation, stored_size
 
 _FAR = 1e4
 """A world this many times as far from the origin as its cameras are from one another loses digits in single precision."""
@@ -45,7 +46,12 @@ class View:
 
 
 def photo_set(
-    source: Path, views: Sequence[View], *, background: tuple[int, int, int] = (0, 0, 0), warnings: Sequence[str] = ()
+    source: Path,
+    views: Sequence[View],
+    *,
+    background: tuple[int, int, int] = (0, 0, 0),
+    warnings: Sequence[str] = (),
+    upright: bool = False,
 ) -> PosedImages:
     """Photos with their cameras, in the order of the views, in single precision.
 
@@ -54,6 +60,8 @@ def photo_set(
         views: At least one of them with a photo.
         background: What shows through transparent photos, 0..255.
         warnings: What the reader says already.
+        upright: The cameras are those of photos turned by their EXIF orientation. Otherwise they are those of the pixels as
+            they are stored, as COLMAP and most others count them, unless only the turned photo has their shape.
 
     Raises:
         MissingPart: There is no photo at all.
@@ -70,12 +78,19 @@ def photo_set(
     if len(there) < len(views):
         missing = [view.name for view in views if view.photo is None]
         said.append(f"{len(missing)} of {len(views)} photos are not there ({some_of(missing)}): left out")
-    views, notes = _at_photo_size(source, there)
+    stored = [not upright and _is_stored(view) for view in there]
+    views, notes = _at_photo_size(source, there, stored)
     views, sizes, more = _at_one_size(source, views)
     cameras = _cameras(source, views)
+    if any(stored):
+        notes.append(
+            f"{sum(stored)} photos would be turned by their EXIF orientation: read as they are stored, as their cameras are"
+        )
     said += notes + more + _far_from_origin(views)
     loads = tuple(
-        LazyPhoto(v.photo, background, size) for v, size in zip(views, sizes, strict=True) if v.photo is not None
+        (StoredPhoto if as_stored else LazyPhoto)(view.photo, background, size)
+        for view, size, as_stored in zip(views, sizes, stored, strict=True)
+        if view.photo is not None
     )
     return PosedImages(cameras, tuple(v.name for v in views), loads, warnings=tuple(said))
 
@@ -90,12 +105,24 @@ def _refuse_repeated(source: Path, views: Sequence[View]) -> None:
             )
 
 
-def _at_photo_size(source: Path, views: Sequence[View]) -> tuple[list[View], list[str]]:
+def _is_stored(view: View) -> bool:
+    """Whether a photo that EXIF data would turn is to be left as it is stored."""
+    assert view.photo is not None
+    if orientation(view.photo) == 1:
+        return False
+    width, height = view.lens.width, view.lens.height
+    if width is None or height is None or min(width, height) < 1:
+        return True
+    size = (width, height)
+    return _same_shape(size, stored_size(view.photo)) or not _same_shape(size, image_size(view.photo))
+
+
+def _at_photo_size(source: Path, views: Sequence[View], stored: Sequence[bool]) -> tuple[list[View], list[str]]:
     """Lenses at their photos' sizes, and what had to be said of it."""
     sized, changed = [], Counter[str]()
-    for view in views:
+    for view, as_stored in zip(views, stored, strict=True):
         assert view.photo is not None
-        width, height = image_size(view.photo)
+        width, height = (stored_size if as_stored else image_size)(view.photo)
         lens = check_lens(source, view.where, view.lens)
         if lens.width is not None and lens.height is not None and (lens.width, lens.height) != (width, height):
             if not _same_shape((lens.width, lens.height), (width, height)):
@@ -103,7 +130,7 @@ def _at_photo_size(source: Path, views: Sequence[View]) -> tuple[list[View], lis
                     source,
                     view.where,
                     f"its camera sees {lens.width} x {lens.height} pixels, but the photo {view.photo} has {width} x {height}: "
-                    "another shape; was it cropped, or turned by its EXIF orientation?",
+                    "another shape; was it cropped or turned?",
                 )
             changed[f"{lens.width} x {lens.height} to {width} x {height}"] += 1
         sized.append(replace(view, lens=check_lens(source, view.where, lens.resized(width, height))))

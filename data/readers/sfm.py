@@ -202,7 +202,7 @@ def _posed(
         reasons = [f"{some_of([photos[i].name])} ({_reason(matching, i, partners[i])})" for i in lost[:_REASONS]]
         more = [f"{len(lost) - _REASONS} more"] if len(lost) > _REASONS else []
         said.append(f"left out: {', '.join(reasons + more)}; {_HELP}")
-    return replace(photo_set(folder, views, warnings=[*said, *notes]), points=points)
+    return replace(photo_set(folder, views, warnings=[*said, *notes], upright=True), points=points)
 
 
 # Words

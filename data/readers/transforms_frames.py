@@ -12,11 +12,11 @@ import numpy as np
 
 from ...core.errors import CorruptFile, MissingPart, UnknownFormat
 from ..distortion import Model
-from ..image_files import image_size
 from .json_files import entry, shown
 from .lens_and_pose import OPENCV_FROM_OPENGL, Lens, check_lens, check_pose, inverse
 from .photo_folders import PhotoFolder, inner_path, require_some
 from .photo_set import View
+from .stored_photo import stored_size
 
 _PINHOLES = ("PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE")
 _OPENCV = ("OPENCV", "SIMPLE_RADIAL", "RADIAL", "FULL_OPENCV")
@@ -133,7 +133,7 @@ class _Numbers:
 def _lens(numbers: _Numbers, photo: Path | None) -> Lens:
     width, height = numbers.pixels("w"), numbers.pixels("h")
     if width is None or height is None:
-        width, height = image_size(photo) if photo is not None else (1, 1)  # of a photo that is left out
+        width, height = stored_size(photo) if photo is not None else (1, 1)  # of a photo that is left out
     fx = _focal(numbers, "fl_x", "camera_angle_x", "x_fov", width)
     fy = _focal(numbers, "fl_y", "camera_angle_y", "y_fov", height)
     one = fx if fx is not None else fy
