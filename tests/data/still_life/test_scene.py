@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from trisparse.core.errors import InvalidInput
+from trisparse.data.still_life import things
 from trisparse.data.still_life.casting import is_inside
 from trisparse.data.still_life.gather import gather
 from trisparse.data.still_life.render import photograph
 from trisparse.data.still_life.rigs import Lens, usual_cameras
 from trisparse.data.still_life.scene import make_still_life
-from trisparse.data.still_life.solids import Kind
+from trisparse.data.still_life.solids import Kind, ball
+from trisparse.data.still_life.table import TOP
+
+from .unit_solids import MATTE
 
 KINDS = ("table", "object", "courtyard")
 
@@ -83,15 +88,21 @@ def test_the_subject_lies_about_the_centre() -> None:
         assert (away < 1.3 * scene.radius).mean() > 0.9
 
 
-def test_a_table_holds_six_to_nine_things_that_keep_apart() -> None:
-    """Things are told apart by where their solids overlap: the things of one table make as many groups."""
-    from trisparse.data.still_life.table import TOP
-
-    for seed in range(5):
-        scene = make_still_life(seed, "table", background="white")
-        on_top = [s for s in scene.solids if s.bounds()[0][2] > TOP + 0.003 and s.kind != Kind.LEAF]
-        assert len(on_top) > 20
-        assert all(s.bounds()[1][2] < TOP + 0.7 for s in on_top)
+@pytest.mark.parametrize("seed", range(6))
+def test_every_thing_that_is_chosen_finds_a_place_on_the_table(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Things are replaced by balls of nine sizes, which can be counted and measured."""
+    radii = [0.05 + 0.005 * k for k in range(9)]
+    balls = [ball((0.0, 0.0, radius), radius, MATTE) for radius in radii]
+    monkeypatch.setattr(things, "ALL", tuple((lambda rng, one=one: (one,)) for one in balls))
+    solids = make_still_life(seed, "table", background="white").solids
+    laid = [solid for solid in solids if solid.kind == Kind.ELLIPSOID]
+    assert 6 <= len(laid) <= 9
+    for k, one in enumerate(laid):
+        assert one.bounds()[0][2] == pytest.approx(TOP + 0.0045)
+        assert abs(one.center[0]) < 0.62
+        assert abs(one.center[1]) < 0.4
+        for other in laid[k + 1 :]:
+            assert math.dist(one.center[:2], other.center[:2]) > one.half[0] + other.half[0]
 
 
 def test_backdrop_comes_first_in_the_arrays_only_if_it_is_a_shell() -> None:

@@ -30,7 +30,7 @@ def test_points_of_a_ball_lie_on_it_all_over_and_evenly() -> None:
 
 
 def test_points_are_spread_in_proportion_to_area() -> None:
-    """A ball of area 4 pi 0.25 and a box of faces 1 x 1 x 2, half of whose foot the floor covers, and leaves of two sides."""
+    """A box of 0.5 x 1 x 1, a ball of radius 0.5, and a leaf, which has two sides."""
     solids = (
         Solid(Kind.BOX, (0.9, 0.0, 0.0), (0.25, 0.5, 0.5), MATTE),
         ball((-0.7, 0, 0), 0.5, MATTE),
