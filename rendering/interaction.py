@@ -77,11 +77,9 @@ def find_neighbours(points: Float[Tensor, "g 3"], k: int = 16) -> Neighbours:
 
 
 def _self_first(found: np.ndarray, start: int) -> np.ndarray:
-    """Move each point to the front of its list; among more than k at one place it may be missing there."""
+    """Move each point to the front of its list; where it is missing, among more than k at one place, it replaces one."""
     own = np.arange(start, start + len(found))[:, None]
-    is_own = found == own
-    is_own[~is_own.any(1), -1] = True
-    order = np.argsort(~is_own, axis=1, kind="stable")
+    order = np.argsort(found != own, axis=1, kind="stable")
     ordered = np.take_along_axis(found, order, 1)
     ordered[:, 0] = own[:, 0]
     return ordered

@@ -246,7 +246,7 @@ def multi_view_consistency(views: Views, row: int, depth_z: Float[Tensor, "h w"]
         if other != row:
             warped = warp_between(views.photos[other], views.cameras[other], camera, depth_z)
             error = _photometric_error(torch.where(warped.valid[..., None], warped.image, photo), photo)
-            errors.append(torch.where(_with_neighbours(warped.valid), error, torch.full_like(error, torch.inf)))
+            errors.append(torch.where(warped.valid, error, torch.full_like(error, torch.inf)))
     if not errors:
         return depth_z.sum() * 0
     least = torch.stack(errors).amin(0)
@@ -286,12 +286,6 @@ def _known(depth_z: Tensor, prior_z: Tensor) -> Bool[Tensor, "h w"]:
 def _slope(values: Tensor, dim: int) -> Tensor:
     n = values.shape[dim]
     return (values.narrow(dim, 2, n - 2) - values.narrow(dim, 0, n - 2)) / 2
-
-
-def _with_neighbours(valid: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
-    """Valid pixels whose neighbours, as far as there are any, are valid too."""
-    holes = functional.max_pool2d((~valid).to(torch.float32)[None], 3, stride=1, padding=1)[0]
-    return holes == 0
 
 
 def _photometric_error(image: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"]) -> Float[Tensor, "h w"]:
