@@ -52,8 +52,20 @@ class Scene:
 
     def render(self, leaves: list[Tensor], backend: str) -> Tensor:
         """One image."""
+        means, quats, scales, opacities, sh = leaves
         image, _, _ = rasterization(
-            *leaves, self.viewmat, self.K, self.width, self.height, sh_degree=0, packed=False, backend=backend
+            means,
+            quats,
+            scales,
+            opacities,
+            sh,
+            self.viewmat,
+            self.K,
+            self.width,
+            self.height,
+            sh_degree=0,
+            packed=False,
+            backend=backend,
         )
         return image
 
@@ -70,9 +82,11 @@ def scene_a(seed: int = 0, g: int = 20_000, size: int = 256) -> Scene:
     quats = np.stack([np.cos(half), 0 * half, 0 * half, np.sin(half)], 1)
     sh = (random.uniform(0, 1, (g, 1, 3)) - 0.5) / SH_C0
     K = [[[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]]]
-    values = (means, quats, scales, random.uniform(0.05, 0.9, g), sh)
-    tensors = [torch.from_numpy(value).float() for value in values]
-    return Scene(*tensors, torch.eye(4)[None], torch.tensor(K), size, size)
+    opacities = random.uniform(0.05, 0.9, g)
+    means, quats, scales, opacities, sh = (
+        torch.from_numpy(value).float() for value in (means, quats, scales, opacities, sh)
+    )
+    return Scene(means, quats, scales, opacities, sh, torch.eye(4)[None], torch.tensor(K), size, size)
 
 
 def scene_b(path: Path) -> Scene:

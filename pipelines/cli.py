@@ -59,6 +59,7 @@ class Row(NamedTuple):
 COMMANDS: dict[str, Row] = {
     "demo": Row("demo:Demo", "a furnished room, three sentences, their boxes, a picture"),
     "ground": Row("ground:Ground", "find in a scan what a sentence describes"),
+    "render": Row("render:Render", "new views from a few photos, or from a file of splats"),
     "rooms": Row("rooms:Rooms", "generate furnished rooms in ScanNet's layout"),
     "train grounding": Row("train:TrainGrounding", "train the grounding network (published and small recipes)"),
     "evaluate rooms": Row("evaluate:EvaluateRooms", "measure a grounding network on the fixed set of generated rooms"),

@@ -32,8 +32,8 @@ class SplatScene:
 
     def to(self, dtype: torch.dtype) -> SplatScene:
         """In another precision."""
-        values = {k: v.to(dtype) if isinstance(v, Tensor) else v for k, v in self.arguments().items()}
-        return SplatScene(**values)
+        changed: dict[str, Any] = {k: v.to(dtype) for k, v in self.arguments().items() if isinstance(v, Tensor)}
+        return replace(self, **changed)
 
     def with_grad(self) -> SplatScene:
         """Copies of everything differentiable, as leaves."""

@@ -15,7 +15,9 @@ from trisparse.rendering.parameters import SplatParameters
 
 from .fit_scenes import photos_of, ring_of_cameras, some_gaussians
 
-RATES = dict.fromkeys(("means", "quats", "log_scales", "opacity_logits", "sh0", "sh_rest", "mark"), 0.01)
+RATES: dict[str, float] = dict.fromkeys(
+    ("means", "quats", "log_scales", "opacity_logits", "sh0", "sh_rest", "mark"), 0.01
+)
 
 
 def _parameters(cloud: GaussianCloud | None = None) -> SplatParameters:

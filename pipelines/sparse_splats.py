@@ -1,0 +1,148 @@
+"""From a few posed photos to Gaussians: world brought to scale, initial points, the fit, and back into the photos' world."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ..core.errors import InvalidInput
+from ..data.posed_images import PosedImages, SparsePoints
+from ..data.resample import resize_photos, undistort_photos
+from ..rendering.densify import GradientDensify
+from ..rendering.fit import Fit, FitConfig, StepResult
+from ..rendering.gaussians import GaussianCloud
+from ..rendering.initialise import initial_points, normalise_scene
+
+Initialiser = Literal["auto", "planesweep", "sfm", "random"]
+
+
+@dataclass(frozen=True)
+class SplatMethod:
+    """How photos become Gaussians."""
+
+    initialise: Initialiser = "auto"
+    """Where the first Gaussians are: a plane sweep over the photos ("auto", "planesweep"), points of structure from motion that
+    at least two of the photos see ("sfm"), or anywhere the cameras look ("random")."""
+    fit: FitConfig = field(default_factory=FitConfig)
+    """The optimisation."""
+
+    def with_steps(self, steps: int) -> SplatMethod:
+        """The same with another number of steps; what is scheduled by their number moves along."""
+        densify = self.fit.densify
+        if densify is not None:
+            densify = replace(densify, stop=max(round(densify.stop * steps / self.fit.steps), densify.start + 1))
+        return replace(self, fit=replace(self.fit, steps=steps, densify=densify))
+
+
+def plain(steps: int = 3_000) -> FitConfig:
+    """Plain 3D Gaussian splatting with the published rates, for a number of steps: densified in the first half of them."""
+    return FitConfig(steps=steps, densify=GradientDensify(stop=max(steps // 2, 501)))
+
+
+_SPARSE = GradientDensify(start=500, stop=1_500, threshold=5e-4, reset_every=0)
+"""Few photos leave much undetermined: fewer new Gaussians, and none forgotten by a reset."""
+
+METHODS: dict[str, SplatMethod] = {
+    "3dgs": SplatMethod("sfm", plain()),
+    "3dgs-planesweep": SplatMethod("planesweep", plain()),
+    "3dgs-random": SplatMethod("random", plain()),
+    "planesweep-sparse": SplatMethod("planesweep", replace(plain(), sh_degree=1, densify=_SPARSE)),
+    "planesweep-decay": SplatMethod("planesweep", replace(plain(), sh_degree=1, densify=_SPARSE, opacity_decay=0.999)),
+    "planesweep-dropout": SplatMethod("planesweep", replace(plain(), sh_degree=1, densify=_SPARSE, dropout=0.2)),
+    "ours": SplatMethod("planesweep", replace(plain(), sh_degree=1, densify=_SPARSE, dropout=0.2, opacity_decay=0.999)),
+}
+"""Methods by name, for commands and benchmarks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The world in which Gaussians are fitted: x of the photos' world is ``new_from_old @ (scale * x)`` there."""
+
+    scale: float
+    new_from_old: Float[Tensor, "4 4"]
+
+    def of_photos(self, photos: PosedImages) -> PosedImages:
+        """The photos there."""
+        points = photos.points
+        if points is not None:
+            moved = self._points(points.cloud.points)
+            points = SparsePoints(replace(points.cloud, points=moved), points.visible)
+        return replace(photos, cameras=photos.cameras.moved(self.scale, self.new_from_old), points=points)
+
+    def back(self, cloud: GaussianCloud) -> GaussianCloud:
+        """Gaussians of that world in the photos' own."""
+        rotation, shift = self.new_from_old[:3, :3].mT, self.new_from_old[:3, 3]
+        return cloud.moved(1 / self.scale, rotation, -(rotation @ shift) / self.scale)
+
+    def _points(self, points: Float[Tensor, "p 3"]) -> Float[Tensor, "p 3"]:
+        turn = self.new_from_old.to(points)
+        return (self.scale * points) @ turn[:3, :3].mT + turn[:3, 3]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A fit that has not begun."""
+
+    fit: Fit
+    frame: Frame
+    warnings: tuple[str, ...]
+
+
+def prepare_photos(photos: PosedImages, longest: int | None) -> PosedImages:
+    """Photos without distortion, the longer side at most ``longest`` pixels."""
+    width, height = photos.cameras.width, photos.cameras.height
+    if longest is not None and max(width, height) > longest:
+        factor = longest / max(width, height)
+        photos = resize_photos(photos, max(round(width * factor), 1), max(round(height * factor), 1))
+    return undistort_photos(photos)
+
+
+def prepare_fit(photos: PosedImages, method: SplatMethod, *, backend: str = "auto") -> Prepared:
+    """Bring the world to scale and place the first Gaussians.
+
+    Args:
+        photos: To train on, undistorted, at the size to train at.
+        method: How.
+        backend: Of the rasterisation.
+
+    Raises:
+        InvalidInput: The photos do not allow it (a single one, no baseline ...).
+    """
+    # What only other photos show must not leak into the fit, not even into its scale.
+    known = None if photos.points is None else photos.points.seen_by(range(len(photos))).points
+    scale, new_from_old = normalise_scene(photos.cameras, known)
+    frame = Frame(scale, new_from_old)
+    photos = frame.of_photos(photos)
+    start = initial_points(photos, method.initialise, seed=method.fit.seed)
+    if not len(start.points):
+        raise InvalidInput(
+            "no initial point was found in the photos; try another initialiser, 'random' always finds some"
+        )
+    cloud = start.gaussians()
+    return Prepared(Fit(photos, cloud, method.fit, backend=backend), frame, (*photos.warnings, *start.warnings))
+
+
+def run_fit(prepared: Prepared, after_step: Callable[[StepResult], Any] | None = None) -> GaussianCloud:
+    """All steps that are left; the Gaussians in the photos' world."""
+    fit = prepared.fit
+    while fit.done < fit.config.steps:
+        result = fit.step()
+        if after_step is not None:
+            after_step(result)
+    return prepared.frame.back(fit.result())
+
+
+def mean_camera_distance(photos: PosedImages, cloud: GaussianCloud) -> float:
+    """Median distance from the cameras to what they see, for exports that viewers should not clip."""
+    if not len(cloud):
+        return 1.0
+    depth = photos.cameras.project(cloud.means).depth_z
+    inside = photos.cameras.project(cloud.means).inside
+    values = depth[inside]
+    distance = float(values.median()) if len(values) else 1.0
+    return distance if math.isfinite(distance) and distance > 0 else 1.0
