@@ -133,6 +133,9 @@ class _Work:
         reader = pycolmap.ImageReaderOptions()
         reader.camera_model = "SIMPLE_RADIAL"
         reader.camera_params = _start(photos, shapes, longest)
+        # Extraction numbers photos in the order in which its threads finish, and the rest depends on the numbers.
+        pycolmap.Database.open(self._database).close()
+        pycolmap.import_images(self._database, self._images, camera_mode=mode, options=reader)
         pycolmap.extract_features(
             *(self._database, self._images),
             camera_mode=mode,

@@ -89,6 +89,13 @@ def test_cameras_and_points_are_found_and_the_same_from_any_number_of_threads(fo
     assert torch.equal(photos.points.cloud.points, again.points.cloud.points)
 
 
+def test_a_photo_that_takes_longer_than_the_others_changes_nothing(folder: Path) -> None:
+    image = Image.open(folder / "p0.png")
+    image.resize((4 * _WIDTH, 4 * _HEIGHT), Image.Resampling.BILINEAR).save(folder / "p0.png")
+    one, two = (find_cameras(folder, threads=n) for n in (1, 2))
+    assert torch.equal(one.cameras.camera_from_world, two.cameras.camera_from_world)
+
+
 def test_cameras_are_for_the_full_size_of_photos_that_were_matched_smaller(folder: Path) -> None:
     for i in range(4):
         image = Image.open(folder / f"p{i}.png").resize((2 * _WIDTH, 2 * _HEIGHT), Image.Resampling.BILINEAR)
