@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,9 +15,13 @@ from ..core.errors import InvalidInput
 from ..data.posed_images import PosedImages, SparsePoints
 from ..data.resample import resize_photos, undistort_photos
 from ..rendering.densify import GradientDensify
+from ..rendering.features import Views
 from ..rendering.fit import Fit, FitConfig, StepResult
+from ..rendering.fit_features import FeaturesConfig, FeatureTraining
 from ..rendering.gaussians import GaussianCloud
 from ..rendering.initialise import initial_points, normalise_scene
+from ..rendering.planesweep import DepthMaps, depth_maps
+from ..rendering.terms import TermsConfig, terms_of
 
 Initialiser = Literal["auto", "planesweep", "sfm", "random"]
 
@@ -30,6 +35,10 @@ class SplatMethod:
     at least two of the photos see ("sfm"), or anywhere the cameras look ("random")."""
     fit: FitConfig = field(default_factory=FitConfig)
     """The optimisation."""
+    terms: TermsConfig = field(default_factory=TermsConfig)
+    """Further terms of its loss."""
+    features: FeaturesConfig | None = None
+    """Features of points that Gaussians are decoded from, after PointGS; plain Gaussians without."""
 
     def with_steps(self, steps: int) -> SplatMethod:
         """The same with another number of steps; what is scheduled by their number moves along."""
@@ -118,13 +127,26 @@ def prepare_fit(photos: PosedImages, method: SplatMethod, *, backend: str = "aut
     scale, new_from_old = normalise_scene(photos.cameras, known)
     frame = Frame(scale, new_from_old)
     photos = frame.of_photos(photos)
-    start = initial_points(photos, method.initialise, seed=method.fit.seed)
+    sweeps = method.initialise in ("auto", "planesweep")
+    has_features = method.features is not None and not method.features.network.is_off
+    maps = depth_maps(photos) if sweeps or has_features or method.terms.needs_depth_maps else None
+    start = initial_points(photos, method.initialise, maps=maps, seed=method.fit.seed)
     if not len(start.points):
         raise InvalidInput(
             "no initial point was found in the photos; try another initialiser, 'random' always finds some"
         )
-    cloud = start.gaussians()
-    return Prepared(Fit(photos, cloud, method.fit, backend=backend), frame, (*photos.warnings, *start.warnings))
+    cloud, config = start.gaussians(), method.fit
+    views = Views(photos.images(), photos.cameras, None if maps is None else _known_depth(maps))
+    features = None
+    if method.features is not None and has_features:
+        features = FeatureTraining(method.features, views, config.steps, config.seed)
+    terms = terms_of(method.terms, views, maps, config.steps)
+    fit = Fit(photos, cloud, config, terms=terms, features=features, backend=backend)
+    return Prepared(fit, frame, (*photos.warnings, *start.warnings))
+
+
+def _known_depth(maps: DepthMaps) -> Float[Tensor, "n h w"]:
+    return torch.where(maps.confidence > 0, maps.depth_z, torch.zeros_like(maps.depth_z))
 
 
 def run_fit(prepared: Prepared, after_step: Callable[[StepResult], Any] | None = None) -> GaussianCloud:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -25,9 +25,11 @@ from .densify import (
     reset_opacities,
     shake,
 )
+from .fit_features import FeatureTraining
 from .gaussians import GaussianCloud
 from .parameters import SplatParameters, gradient_in_image
 from .rasterize import rasterization
+from .sparse_view import dropped_opacities, scaled_opacity_logits, without_dropout
 from .ssim import ssim
 
 
@@ -104,8 +106,26 @@ class Rendering:
     radii: Int32[Tensor, "g 2"]
 
 
-Term = Callable[["Fit", int, Rendering], Float[Tensor, ""]]
-"""A further term of the loss: from the fit, the number of the photo and what was rendered, depth included."""
+@dataclass(frozen=True, eq=False)
+class Term:
+    """A further term of the loss."""
+
+    loss: Callable[[Fit, int, Rendering], Float[Tensor, ""]]
+    """From the fit, the number of the photo and what was rendered, depth included."""
+    weight: float
+    """At the first step."""
+    weight_last: float | None = None
+    """At the last step, exponential in between; None for the same throughout."""
+    start: int = 0
+    """First step in which it counts."""
+
+    def __call__(self, fit: Fit, photo: int, rendered: Rendering) -> Float[Tensor, ""]:
+        """The term of the fit's present step."""
+        weight = self.weight
+        if self.weight_last is not None:
+            progress = fit.done / max(fit.config.steps - 1, 1)
+            weight = weight ** (1 - progress) * self.weight_last**progress
+        return weight * self.loss(fit, photo, rendered)
 
 
 class Fit:
@@ -116,6 +136,7 @@ class Fit:
         start: Where to begin.
         config: How.
         terms: Further terms of the loss.
+        features: Features of points that Gaussians are decoded from; plain Gaussians without.
         backend: Of the rasterisation.
 
     Raises:
@@ -129,6 +150,7 @@ class Fit:
         config: FitConfig,
         *,
         terms: tuple[Term, ...] = (),
+        features: FeatureTraining | None = None,
         backend: str = "auto",
     ) -> None:
         if not len(photos):
@@ -137,7 +159,7 @@ class Fit:
             raise InvalidInput(
                 "the cameras' lenses distort; undistort the photos first (data.resample.undistort_photos)"
             )
-        self.config, self.terms, self.backend = config, terms, backend
+        self.config, self.terms, self.features, self.backend = config, terms, features, backend
         self.cameras: Cameras = photos.cameras
         self.images = photos.images()
         self.extent = scene_extent(photos.cameras)
@@ -151,7 +173,9 @@ class Fit:
                 "opacity_logits": rates.opacity_logits,
                 "sh0": rates.sh0,
                 "sh_rest": rates.sh_rest,
+                "learned": 0.0 if features is None else features.config.learned_rate,
             },
+            {} if features is None else {"learned": features.first_residuals(start)},
         )
         self.pull = PullStatistics(len(start))
         self.done = 0
@@ -165,11 +189,12 @@ class Fit:
             NotFinite: Ten steps in a row had a loss that is not finite.
         """
         photo = self._photo(self.done)
-        rendered = self.render(self.cameras[photo], training=True, depth=bool(self.terms))
+        terms = [term for term in self.terms if term.start <= self.done]
+        rendered = self.render(self.cameras[photo], training=True, depth=bool(terms))
         image, target = rendered.image, self.images[photo]
         difference = image - target
         loss = self._photometric(image, target, difference)
-        for term in self.terms:
+        for term in terms:
             loss = loss + term(self, photo, rendered)
         if isinstance(self.config.densify, MonteCarloDensify):
             loss = loss + self.config.densify.opacity_weight * self.parameters["opacity_logits"].sigmoid().mean()
@@ -193,15 +218,15 @@ class Fit:
 
     def render(self, camera: Cameras, *, training: bool = False, depth: bool = False) -> Rendering:
         """The image of one camera; ``training`` with dropout, a random background and the harmonics of the step."""
-        p, config = self.parameters, self.config
+        config = self.config
         degree = min(self.done // config.sh_every, config.sh_degree) if training else config.sh_degree
-        sh = torch.cat([p["sh0"], p["sh_rest"][:, : (degree + 1) ** 2 - 1]], 1) if degree else p["sh0"]
+        cloud = self._cloud(degree, training)
         image, alpha, meta = rasterization(
-            p["means"],
-            p["quats"],
-            p["log_scales"].exp(),
-            self._opacities(training),
-            sh,
+            cloud.means,
+            cloud.quats,
+            cloud.log_scales.exp(),
+            self._opacities(cloud.opacity_logits.sigmoid(), training),
+            cloud.sh,
             camera.camera_from_world,
             camera.K,
             camera.width,
@@ -221,14 +246,14 @@ class Fit:
     def result(self) -> GaussianCloud:
         """The Gaussians as they should be rendered: what dropout left out on average is in the opacities."""
         cloud = self.parameters.cloud()
-        if not self.config.dropout:
-            return cloud
-        logits = (cloud.opacities * (1 - self.config.dropout)).clamp(1e-6, 1 - 1e-6).logit()
-        return GaussianCloud(cloud.means, cloud.quats, cloud.log_scales, logits, cloud.sh)
+        if self.features is not None:
+            cloud = self.features.decoded(cloud, self.parameters["learned"].detach())
+        return without_dropout(cloud, self.config.dropout)
 
     def tree(self) -> dict[str, Any]:
         """Everything that is needed to go on, for a checkpoint."""
-        return {"done": self.done, "parameters": self.parameters.tree(), "pull": self.pull.tree()}
+        tree = {"done": self.done, "parameters": self.parameters.tree(), "pull": self.pull.tree()}
+        return tree if self.features is None else {**tree, "features": self.features.tree()}
 
     def load(self, tree: dict[str, Any]) -> None:
         """Go on from what :meth:`tree` gave."""
@@ -236,6 +261,8 @@ class Fit:
         self.parameters.load(tree["parameters"])
         self.pull = PullStatistics(len(self.parameters))
         self.pull.total, self.pull.count = tree["pull"]["total"].clone(), tree["pull"]["count"].clone()
+        if self.features is not None:
+            self.features.load(tree["features"], self.parameters)
 
     def _photo(self, step: int) -> int:
         """Every photo once an epoch, in an order of the epoch's own."""
@@ -250,16 +277,29 @@ class Fit:
         loss = (1 - weight) * difference.abs().mean()
         return loss + weight * (1 - ssim(image, target)) if weight else loss
 
-    def _opacities(self, training: bool) -> Float[Tensor, "g"]:
-        opacities, part = self.parameters["opacity_logits"].sigmoid(), self.config.dropout
+    def _cloud(self, degree: int, training: bool) -> GaussianCloud:
+        """The Gaussians of a render, with harmonics up to a degree."""
+        p = self.parameters
+        bands = (degree + 1) ** 2
+        sh = torch.cat([p["sh0"], p["sh_rest"][:, : bands - 1]], 1) if degree else p["sh0"]
+        if self.features is None:
+            return GaussianCloud(p["means"], p["quats"], p["log_scales"], p["opacity_logits"], sh)
+        base = GaussianCloud(
+            p["means"], p["quats"], p["log_scales"], p["opacity_logits"], torch.cat([p["sh0"], p["sh_rest"]], 1)
+        )
+        features, learned = self.features, p["learned"]
+        cloud = features.added_to(base, learned, self.done) if training else features.decoded(base, learned)
+        return replace(cloud, sh=cloud.sh[:, :bands])
+
+    def _opacities(self, opacities: Float[Tensor, "g"], training: bool) -> Float[Tensor, "g"]:
+        part = self.config.dropout
         if not part:
             return opacities
         if not training:
             return opacities * (1 - part)
         if self.done < self.config.dropout_start:
             return opacities
-        draws = torch.rand(len(opacities), generator=torch_rng(self.config.seed, "dropout", self.done))
-        return opacities * (draws.to(opacities) >= part)
+        return dropped_opacities(opacities, part, torch_rng(self.config.seed, "dropout", self.done))
 
     def _background(self, training: bool) -> Float[Tensor, "1 3"]:
         like = self.parameters["means"]
@@ -278,19 +318,30 @@ class Fit:
                 gradient_in_image(rendered.means2d, camera.width, camera.height, absolute=absolute),
                 rendered.radii,
             )
+        changes = self._changes_gaussians(self.done)
+        if self.features is not None and (changes or self.features.is_due(self.done)):
+            self.features.learn(self.done)
         p.step()
         if config.opacity_decay < 1 and self.done >= config.decay_start:
-            _decay(p, config.opacity_decay)
+            logits = p["opacity_logits"].detach()
+            logits.copy_(scaled_opacity_logits(logits, config.opacity_decay))
         if isinstance(densify, GradientDensify):
             self._densify_by_gradient(densify)
         elif isinstance(densify, MonteCarloDensify):
-            if densify.start < self.done < densify.stop and self.done % densify.every == 0:
+            if changes:
                 densify_by_relocation(p, densify, torch_rng(config.seed, "relocate", self.done))
             shake(p, densify, rate, torch_rng(config.seed, "shake", self.done))
+        if self.features is not None and changes:
+            self.features.forget_points()
+
+    def _changes_gaussians(self, step: int) -> bool:
+        """Whether some come or go after this step."""
+        densify = self.config.densify
+        return densify is not None and densify.start < step < densify.stop and step % densify.every == 0
 
     def _densify_by_gradient(self, densify: GradientDensify) -> None:
         step = self.done
-        if densify.start < step < densify.stop and step % densify.every == 0:
+        if self._changes_gaussians(step):
             was_reset = bool(densify.reset_every) and step > densify.reset_every
             generator = torch_rng(self.config.seed, "split", step)
             densify_by_gradient(
@@ -313,12 +364,8 @@ class Fit:
         if len(good) < len(self.parameters):
             self.parameters.change(good)
             self.pull = PullStatistics(len(good))
-
-
-@torch.no_grad()
-def _decay(parameters: SplatParameters, factor: float) -> None:
-    logits = parameters["opacity_logits"]
-    logits.copy_((logits.sigmoid() * factor).clamp_min(1e-6).logit())
+        if self.features is not None:
+            self.features.forget_points()
 
 
 def scene_extent(cameras: Cameras) -> float:

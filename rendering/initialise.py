@@ -73,6 +73,7 @@ def initial_points(
     n: int | None = None,
     cube: float | None = None,
     sweep: SweepConfig | None = None,
+    maps: DepthMaps | None = None,
     seed: int = 0,
 ) -> InitialPoints:
     """Find points to put the first Gaussians at.
@@ -86,6 +87,7 @@ def initial_points(
             there is.
         cube: For ``random``: half the side of a cube around the origin to fill instead (Blender scenes: 1.3).
         sweep: Settings of the plane sweep.
+        maps: What the plane sweep found, where it is known already.
         seed: Of ``random``.
 
     Raises:
@@ -103,8 +105,7 @@ def initial_points(
         return _sparse_points(photos)
     if how not in ("auto", "planesweep"):
         raise InvalidInput(f"no initialiser {how!r}; choose auto, planesweep, sfm or random")
-    maps = depth_maps(photos, config=sweep)
-    found = points_of_depth(photos, maps, wanted)
+    found = points_of_depth(photos, depth_maps(photos, config=sweep) if maps is None else maps, wanted)
     if len(found) >= min(_TOO_FEW, wanted):
         return found
     problem = f"the plane sweep found {len(found)} points: the photos show too little texture, or differ too much"
