@@ -57,6 +57,41 @@ def undistortion_mask(camera: Cameras, pinhole: Cameras) -> Bool[Tensor, "h w"]:
     return inside.reshape(pinhole.height, pinhole.width)
 
 
+def filled_intrinsics(cameras: Cameras, most: float = 2.0) -> Float[Tensor, "n 3 3"]:
+    """K of pinhole cameras for which :func:`undistort_photos` leaves nothing black: focal lengths longer by one least factor.
+
+    Args:
+        cameras: Of any lens.
+        most: Largest factor; where it does not do, as for some fisheye lenses, the K of the cameras are returned.
+    """
+    keys = torch.cat([cameras.K.flatten(1), cameras.distortion], 1)
+    kinds = [int((keys == key).all(1).nonzero()[0]) for key in keys.unique(dim=0)]
+    low, high = 1.0, most
+    if _is_filled(cameras, kinds, low):
+        return cameras.K
+    if not _is_filled(cameras, kinds, high):
+        return cameras.K
+    for _ in range(12):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _is_filled(cameras, kinds, middle) else (middle, high)
+    return _zoomed(cameras.K, high)
+
+
+def _is_filled(cameras: Cameras, rows: list[int], factor: float) -> bool:
+    for row in rows:
+        camera = cameras[row]
+        pinhole = replace(camera, K=_zoomed(camera.K, factor), model="pinhole", distortion=camera.K.new_zeros(1, 0))
+        if not bool(undistortion_mask(camera, pinhole).all()):
+            return False
+    return True
+
+
+def _zoomed(K: Float[Tensor, "n 3 3"], factor: float) -> Float[Tensor, "n 3 3"]:
+    K = K.clone()
+    K[:, :2, :2] *= factor
+    return K
+
+
 def _source_pixels(camera: Cameras, pinhole: Cameras) -> Float[Tensor, "r 2"]:
     """Where the distorted photo shows what a pixel of the pinhole one shows. A lens that turns back shows nothing there."""
     pixels = pixel_centers(pinhole.width, pinhole.height, pinhole.K)

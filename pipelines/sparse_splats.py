@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..core.errors import InvalidInput
 from ..data.posed_images import PosedImages, SparsePoints
-from ..data.resample import resize_photos, undistort_photos
+from ..data.resample import filled_intrinsics, resize_photos, undistort_photos
+from ..rendering.backdrop import BackdropConfig, backdrop
 from ..rendering.densify import GradientDensify
 from ..rendering.features import Views
 from ..rendering.fit import Fit, FitConfig, StepResult
@@ -39,6 +40,10 @@ class SplatMethod:
     """Further terms of its loss."""
     features: FeaturesConfig | None = None
     """Features of points that Gaussians are decoded from, after PointGS; plain Gaussians without."""
+    opacity: float = 0.1
+    """Of the first Gaussians; at guessed places it is half of that."""
+    backdrop: BackdropConfig | None = None
+    """A sphere behind everything, coloured as the photos' margins continue."""
 
     def with_steps(self, steps: int) -> SplatMethod:
         """The same with another number of steps; what is scheduled by their number moves along."""
@@ -103,12 +108,14 @@ class Prepared:
 
 
 def prepare_photos(photos: PosedImages, longest: int | None) -> PosedImages:
-    """Photos without distortion, the longer side at most ``longest`` pixels."""
+    """Photos without distortion and without black margins, the longer side at most ``longest`` pixels."""
     width, height = photos.cameras.width, photos.cameras.height
     if longest is not None and max(width, height) > longest:
         factor = longest / max(width, height)
         photos = resize_photos(photos, max(round(width * factor), 1), max(round(height * factor), 1))
-    return undistort_photos(photos)
+    if not photos.cameras.has_distortion:
+        return photos
+    return undistort_photos(photos, filled_intrinsics(photos.cameras))
 
 
 def prepare_fit(photos: PosedImages, method: SplatMethod, *, backend: str = "auto") -> Prepared:
@@ -135,8 +142,10 @@ def prepare_fit(photos: PosedImages, method: SplatMethod, *, backend: str = "aut
         raise InvalidInput(
             "no initial point was found in the photos; try another initialiser, 'random' always finds some"
         )
-    cloud, config = start.gaussians(), method.fit
+    cloud, config = start.gaussians(opacity=method.opacity, guess_opacity=method.opacity / 2), method.fit
     views = Views(photos.images(), photos.cameras, None if maps is None else _known_depth(maps))
+    if method.backdrop is not None:
+        cloud = cloud.joined(backdrop(views, start.points, method.backdrop))
     features = None
     if method.features is not None and has_features:
         features = FeatureTraining(method.features, views, config.steps, config.seed)

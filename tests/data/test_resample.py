@@ -18,7 +18,13 @@ from trisparse.data.distortion import Model
 from trisparse.data.image_files import LazyPhoto
 from trisparse.data.point_cloud import PointCloud
 from trisparse.data.posed_images import PosedImages, SparsePoints
-from trisparse.data.resample import resize_photos, sample_image, undistort_photos, undistortion_mask
+from trisparse.data.resample import (
+    filled_intrinsics,
+    resize_photos,
+    sample_image,
+    undistort_photos,
+    undistortion_mask,
+)
 
 WIDTH, HEIGHT = 120, 90
 K = torch.tensor([[70.0, 0, 61.5], [0, 72, 43.25], [0, 0, 1]])
@@ -305,6 +311,29 @@ def test_resized_and_undistorted_photos_travel_to_other_processes(tmp_path: Path
     changed = resize_photos(undistort_photos(resize_photos(photos, 60, 45)), 20, 15)
     again = pickle.loads(pickle.dumps(changed.loads[0]))
     torch.testing.assert_close(again(), torch.full((15, 20, 3), 0.4))
+
+
+@pytest.mark.parametrize("name", ["barrel", "pincushion", "rational", "fisheye"])
+def test_filled_intrinsics_leave_nothing_black_with_the_least_zoom(name: str) -> None:
+    cameras = _cameras(name, 2)
+    K = filled_intrinsics(cameras)
+    assert torch.equal(K[0], K[1])
+    assert torch.equal(K[:, :2, 2], cameras.K[:, :2, 2])
+    factor = float(K[0, 0, 0] / cameras.K[0, 0, 0])
+
+    def shown(zoom: float) -> bool:
+        wanted = cameras.K.clone()
+        wanted[:, :2, :2] *= zoom
+        pinhole = Cameras(cameras.camera_from_world[:1], wanted[:1], WIDTH, HEIGHT)
+        return bool(undistortion_mask(cameras[0], pinhole).all())
+
+    assert shown(factor)
+    assert factor == 1 or not shown(1 + 0.99 * (factor - 1))
+
+
+def test_a_lens_that_no_zoom_fills_keeps_its_intrinsics() -> None:
+    cameras = _cameras("barrel")
+    assert torch.equal(filled_intrinsics(cameras, most=1.0001), cameras.K)
 
 
 # Between pixels
