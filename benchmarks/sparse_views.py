@@ -79,9 +79,11 @@ def fit_and_score(
     with Progress(transient=True) as bar:
         task = bar.add_task(f"{name}, {label}, seed {seed}", total=method.fit.steps)
         started = time.perf_counter()
-        cloud = run_fit(prepare_fit(train, method), lambda _: bar.advance(task))
+        prepared = prepare_fit(train, method)
+        cloud = run_fit(prepared, lambda _: bar.advance(task))
         seconds = time.perf_counter() - started
-    made = Reconstruction(name, label, seed, cloud, seconds, antialiased=method.fit.antialiased)
+    config = prepared.fit.config
+    made = Reconstruction(name, label, seed, cloud, seconds, config.background, config.antialiased)
     return score_views(made, test)
 
 

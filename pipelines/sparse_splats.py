@@ -42,6 +42,9 @@ class SplatMethod:
     """Features of points that Gaussians are decoded from, after PointGS; plain Gaussians without."""
     opacity: float = 0.1
     """Of the first Gaussians; at guessed places it is half of that."""
+    background: Literal["black", "mean"] = "black"
+    """Colour behind everything, in the fit and afterwards: black, as published, or the mean of the photos (ours). Dark things
+    are not made of holes then, and what no photo shows is less wrong."""
     backdrop: BackdropConfig | None = None
     """A sphere behind everything, coloured as the photos' margins continue."""
 
@@ -143,6 +146,9 @@ def prepare_fit(photos: PosedImages, method: SplatMethod, *, backend: str = "aut
             "no initial point was found in the photos; try another initialiser, 'random' always finds some"
         )
     cloud, config = start.gaussians(opacity=method.opacity, guess_opacity=method.opacity / 2), method.fit
+    if method.background == "mean":
+        red, green, blue = photos.images().double().mean((0, 1, 2)).tolist()
+        config = replace(config, background=(red, green, blue))
     views = Views(photos.images(), photos.cameras, None if maps is None else _known_depth(maps))
     if method.backdrop is not None:
         cloud = cloud.joined(backdrop(views, start.points, method.backdrop))

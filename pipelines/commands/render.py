@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from ...rendering.gaussians import GaussianCloud
 
 SPLAT_SUFFIXES = (".ply", ".splat", ".spz")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What belongs to splats beside their file."""
+
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """0..1."""
+    antialiased: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,25 +74,27 @@ class Render:
         say = Console(quiet=self.json)
         folder = self.out if self.out is not None else self.runs / "render" / self.photos.stem
         if self.photos.is_file() and self.photos.suffix.lower() in SPLAT_SUFFIXES:
-            made = self._from_splats(folder, say)
+            made = self._from_splats(folder)
         else:
-            made = self._from_photos(folder, say)
+            made = self._from_photos(folder)
         if self.json:
             print(json.dumps(made, ensure_ascii=False))
         else:
+            for note in made["notes"]:
+                say.print(f"note: {note}", highlight=False, soft_wrap=True)
             say.print(f"results: {folder}", highlight=False, soft_wrap=True)
 
-    def _from_splats(self, folder: Path, say: object) -> dict[str, object]:
+    def _from_splats(self, folder: Path) -> dict[str, Any]:
         from ...rendering.splat_files.files import read_splats
         from ..splat_views import cameras_around
 
         file = read_splats(self.photos, drop_bad=True)
         longest = self.longest or 640
         cameras = cameras_around(file.cloud, max(self.frames, 1), longest, round(longest * 0.75))
-        made = self._write(folder, file.cloud, cameras, bool(file.antialiased), normalize=None)
+        made = self._write(folder, file.cloud, cameras, Look(antialiased=bool(file.antialiased)), normalize=None)
         return {"gaussians": len(file.cloud), "warnings": list(file.notes), **made}
 
-    def _from_photos(self, folder: Path, say: object) -> dict[str, object]:
+    def _from_photos(self, folder: Path) -> dict[str, Any]:
         from ...core.errors import InvalidInput
         from ...data.camera_paths import orbit
         from ...data.readers.photos import read_photos
@@ -113,8 +124,10 @@ class Render:
         about = json.loads((artifact.folder / "about.json").read_text(encoding="utf-8"))
         small = prepare_photos(photos, self.longest)
         cameras = orbit(small.select(train).cameras, max(self.frames, 1))
-        made = self._write(folder, cloud, cameras, fit.antialiased, normalize=about["camera_distance"])
-        scores = self._compare(folder, cloud, small.select(test), fit.antialiased)
+        red, green, blue = about["background"]
+        look = Look((red, green, blue), fit.antialiased)
+        made = self._write(folder, cloud, cameras, look, normalize=about["camera_distance"])
+        scores = self._compare(folder, cloud, small.select(test), look)
         return {"fit": str(artifact.folder), "gaussians": len(cloud), "warnings": about["warnings"], **made, **scores}
 
     def _split(self, photos: PosedImages) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -134,7 +147,7 @@ class Render:
         return train, tuple(row for row in range(n) if row not in train)
 
     def _write(
-        self, folder: Path, cloud: GaussianCloud, cameras: Cameras, antialiased: bool, *, normalize: float | None
+        self, folder: Path, cloud: GaussianCloud, cameras: Cameras, look: Look, *, normalize: float | None
     ) -> dict[str, object]:
         from ...data.readers.ply import write_ply
         from ...data.readers.scannet import cloud_columns
@@ -145,28 +158,42 @@ class Render:
 
         made: dict[str, object] = {}
         if self.frames:
-            frames = [as_bytes(view.image) for view in render_views(cloud, cameras, antialiased=antialiased)]
+            frames = [
+                as_bytes(view.image)
+                for view in render_views(cloud, cameras, background=look.background, antialiased=look.antialiased)
+            ]
             made["video"] = str(write_video(folder, "orbit", frames, fps=self.fps, kind=self.video))
         notes: list[str] = []
         for kind in self.export:
             if kind == "points":
                 write_ply(folder / "points.ply", {"vertex": cloud_columns(to_point_cloud(cloud))})
             else:
-                notes += write_splats(folder / f"splats.{kind}", cloud, normalize=normalize, antialiased=antialiased)
+                notes += write_splats(
+                    folder / f"splats.{kind}", cloud, normalize=normalize, antialiased=look.antialiased
+                )
+        if any(look.background):
+            red, green, blue = (round(255 * value) for value in look.background)
+            notes.append(
+                f"the splats belong on a background of colour #{red:02x}{green:02x}{blue:02x}; files cannot say so"
+            )
         return {**made, "exports": list(self.export), "notes": notes}
 
-    def _compare(self, folder: Path, cloud: GaussianCloud, photos: PosedImages, antialiased: bool) -> dict[str, object]:
+    def _compare(self, folder: Path, cloud: GaussianCloud, photos: PosedImages, look: Look) -> dict[str, object]:
         from ..views import as_bytes, depth_limits, depth_picture, render_views, write_picture
         from ..views_evaluation import Reconstruction, score_views, summarise, table, write_views_page
 
         if not len(photos):
             return {}
-        for name, view in zip(photos.names, render_views(cloud, photos.cameras, antialiased=antialiased), strict=True):
+        for name, view in zip(
+            photos.names,
+            render_views(cloud, photos.cameras, background=look.background, antialiased=look.antialiased),
+            strict=True,
+        ):
             stem = Path(name).stem
             write_picture(folder / "views" / f"{stem}.png", as_bytes(view.image))
             limits = depth_limits(view.depth_z, view.alpha)
             write_picture(folder / "views" / f"{stem}_depth.png", depth_picture(view.depth_z, view.alpha, limits))
-        made = Reconstruction(self.photos.stem, self.method, self.seed, cloud, 0.0, antialiased=antialiased)
+        made = Reconstruction(self.photos.stem, self.method, self.seed, cloud, 0.0, look.background, look.antialiased)
         results = score_views(made, photos)
         rows = summarise(results)
         write_views_page(folder / "report.html", f"{self.photos.stem}: views held back", rows, [made], photos)

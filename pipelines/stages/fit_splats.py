@@ -30,11 +30,12 @@ _LOOKS = 8
 class FitSplats(AbstractStage):
     """Fit Gaussians to posed photos.
 
-    Writes ``splats.ply`` (in the photos' own world), ``log.jsonl`` (loss and PSNR) and ``contact_sheet.png`` (the first photo,
+    Writes ``splats.ply`` (in the photos' own world), ``about.json`` (among others the background colour that belongs to them),
+    ``log.jsonl`` (loss and PSNR) and ``contact_sheet.png`` (the first photo,
     and what the fit made of it on the way). Seconds go to the run's own log.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     photos: Path
     """Folder or file that ``read_photos`` reads."""
     method: SplatMethod
@@ -75,6 +76,7 @@ class FitSplats(AbstractStage):
         write_splats(ctx.folder / "splats.ply", cloud)
         about: dict[str, Any] = {
             "gaussians": len(cloud),
+            "background": list(fit.config.background),
             "camera_distance": mean_camera_distance(photos, cloud),
             "warnings": list(prepared.warnings),
         }
