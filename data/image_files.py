@@ -22,9 +22,13 @@ from .resizing import resize_image
 
 MOST_PIXELS = 2**27
 """Of a photo; a header that says more is not believed."""
-_FREE_PIXELS = 2**26
-_MOST_PIXELS_A_BYTE = 1000
+_FREE_PIXELS = 2**24
+_MOST_PIXELS_A_BYTE = 100
 """Above `_FREE_PIXELS` a file must hold a byte for so many: a small one that claims to be huge is a decompression bomb."""
+TURNED = "turned by its EXIF orientation"
+_TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
+_ROWS = 64
+"""At once, where numbers take more memory than the bytes that they become."""
 _ORIENTATION = 0x0112
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
@@ -61,6 +65,22 @@ def image_size(path: str | PathLike[str]) -> tuple[int, int]:
         return _turned_size(image)
 
 
+def image_notes(path: str | PathLike[str], *, background: tuple[int, int, int] = (0, 0, 0)) -> tuple[str, ...]:
+    """What :func:`read_image` will change, as far as the header tells; nothing of most photos.
+
+    Raises:
+        MissingPart, UnknownFormat, CorruptFile: See :func:`image_size`.
+    """
+    with _opened(Path(path)) as image:
+        is_deep = image.mode[:1] in ("I", "F") or any(";16" in str(tile[3]) for tile in image.tile)
+        notes = {
+            TURNED: _orientation(image) != 1,
+            "brought from 16 or 32 bits to 8": is_deep,
+            f"laid on the colour {background} where it is transparent": _is_transparent(image),
+        }
+    return tuple(note for note, holds in notes.items() if holds)
+
+
 def read_image(path: str | PathLike[str], *, background: tuple[int, int, int] = (0, 0, 0)) -> ReadImage:
     """Decode a photo: 8 or 16 bits, grey, palette or colour, with or without alpha; EXIF orientation applied.
 
@@ -76,7 +96,7 @@ def read_image(path: str | PathLike[str], *, background: tuple[int, int, int] = 
     path = Path(path)
     with _opened(path) as image:
         orientation = _orientation(image)
-        notes = ["turned by its EXIF orientation"] if orientation != 1 else []
+        notes = [TURNED] if orientation != 1 else []
         with _decoding(path):
             image.load()
             turned = image if image.format == "TIFF" else _turn(image, orientation)  # pillow turns TIFF itself
@@ -86,7 +106,7 @@ def read_image(path: str | PathLike[str], *, background: tuple[int, int, int] = 
         with _decoding(path):
             if turned.mode in ("La", "RGBa"):  # multiplied by alpha
                 turned = turned.convert({"La": "LA", "RGBa": "RGBA"}[turned.mode])
-            if turned.mode in ("LA", "PA", "RGBA") or "transparency" in turned.info:
+            if _is_transparent(turned):
                 pixels = np.asarray(turned.convert("RGBA"))
                 rgb, alpha = _over(pixels, background), np.ascontiguousarray(pixels[..., 3])
                 return ReadImage(rgb, alpha, tuple(notes))
@@ -176,6 +196,10 @@ def _turned_size(image: Any) -> tuple[int, int]:
     return (height, width) if exchanged else (width, height)
 
 
+def _is_transparent(image: Any) -> bool:
+    return image.mode in _TRANSPARENT or "transparency" in image.info
+
+
 def _turn(image: Any, orientation: int) -> Any:
     from PIL.Image import Transpose
 
@@ -200,11 +224,18 @@ def _grey_bytes(path: Path, values: np.ndarray, mode: str) -> tuple[UInt8[np.nda
             f"{path}: grey values from {least:g} to {greatest:g}; expected whole numbers up to 65535 or fractions in 0..1: "
             "save it with 8 or 16 bits"
         )
-    scaled = (values.astype(np.float64) / top * 255 + 0.5).astype(np.uint8)
+    scaled = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), _ROWS):
+        rows = slice(start, start + _ROWS)
+        scaled[rows] = (values[rows].astype(np.float64) / top * 255 + 0.5).astype(np.uint8)
     return scaled, f"brought from a range of 0 to {top:g} to 8 bits"
 
 
 def _over(pixels: UInt8[np.ndarray, "h w 4"], background: tuple[int, int, int]) -> UInt8[np.ndarray, "h w 3"]:
-    alpha = pixels[..., 3:].astype(np.float32) / 255
-    mixed = pixels[..., :3] * alpha + np.asarray(background, np.float32) * (1 - alpha)
-    return (mixed + 0.5).astype(np.uint8)
+    behind = np.asarray(background, np.float32)
+    mixed = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for start in range(0, len(pixels), _ROWS):
+        rows = slice(start, start + _ROWS)
+        alpha = pixels[rows, :, 3:].astype(np.float32) / 255
+        mixed[rows] = (pixels[rows, :, :3] * alpha + behind * (1 - alpha) + 0.5).astype(np.uint8)
+    return mixed

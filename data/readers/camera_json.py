@@ -22,8 +22,8 @@ from ..posed_images import PosedImages, SparsePoints
 from .json_files import entry, read_json, shown
 from .lens_and_pose import Lens, check_lens, check_pose
 from .npz import ArrayFile
-from .photo_folders import PhotoFolder, inner_path, list_photos, require_some
-from .photo_set import View, photo_set, some_of
+from .photo_folders import PhotoFolder, inner_path, require_some, without_camera
+from .photo_set import View, checked_sights, photo_set
 from .photo_writing import photo_names, write_photos
 
 _WHAT = "a list of photos with K, R and t of their cameras"
@@ -92,19 +92,8 @@ def read_camera_json(
     ]
     photos = photo_set(path, views, background=background, warnings=(*notes, *without_camera(found)))
     points, more = _points(path.parent / "points.npz", photos.cameras, [photo is not None for photo in found])
-    return replace(photos, points=points, warnings=(*photos.warnings, *more))
-
-
-def without_camera(found: Sequence[Path | None]) -> list[str]:
-    """What to say of photos that lie in the same folder as others, but have no camera.
-
-    Args:
-        found: The files of the photos that have one, None for those that are not there.
-    """
-    there = {photo for photo in found if photo is not None}
-    folders = sorted({photo.parent for photo in there})
-    extra = [name for folder in folders for name in list_photos(folder) if folder / name not in there]
-    return [f"{len(extra)} photos have no camera ({some_of(extra)}): left out"] if extra else []
+    points, odd = checked_sights(points, photos.cameras)
+    return replace(photos, points=points, warnings=(*photos.warnings, *more, *odd))
 
 
 def _half_pixel(path: Path, content: Any) -> tuple[float, list[str]]:

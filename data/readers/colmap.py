@@ -15,8 +15,8 @@ from ..point_cloud import PointCloud
 from ..posed_images import PosedImages, SparsePoints
 from . import colmap_binary, colmap_text
 from .colmap_model import ColmapModel, ColmapPoints
-from .photo_folders import PhotoFolder, inner_path, list_photos, require_some, some_of
-from .photo_set import View, photo_set
+from .photo_folders import PhotoFolder, inner_path, require_some, without_camera
+from .photo_set import View, checked_sights, photo_set
 
 _PLACES = ("", "sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "0")
 """Where a project keeps its model, in the order in which it is looked for."""
@@ -70,8 +70,9 @@ def read_colmap(path: str | PathLike[str], images: str | PathLike[str] | None = 
     ]
     kept = [model.images[i].number for i, photo in zip(order, found, strict=True) if photo is not None]
     points, notes = sparse_points(model.points, kept, {image.number for image in model.images})
-    notes += _unposed(found)
-    return replace(photo_set(named, views, warnings=notes), points=points)
+    photos = photo_set(named, views, warnings=(*notes, *without_camera(found)))
+    points, odd = checked_sights(points, photos.cameras)
+    return replace(photos, points=points, warnings=(*photos.warnings, *odd))
 
 
 def read_model(folder: str | PathLike[str]) -> ColmapModel:
@@ -123,15 +124,6 @@ def _photos(
     found = [PhotoFolder(place).find_all(names) for place in places]
     best = max(range(len(places)), key=lambda i: sum(photo is not None for photo in found[i]))  # the first of equals
     return ", ".join(map(str, places)), found[best]
-
-
-def _unposed(found: Sequence[Path | None]) -> list[str]:
-    """What to say of photos that the model has no camera for."""
-    there = {photo for photo in found if photo is not None}
-    extra = [name for folder in {p.parent for p in there} for name in list_photos(folder) if folder / name not in there]
-    if not extra:
-        return []
-    return [f"{len(extra)} photos have no camera in the model ({some_of(sorted(extra))}): left out"]
 
 
 # Points

@@ -9,9 +9,8 @@ import numpy as np
 
 from ...core.errors import CorruptFile, InvalidInput, MissingPart
 from ..posed_images import PosedImages
-from .camera_json import without_camera
 from .lens_and_pose import Lens, check_lens, check_pose
-from .photo_folders import PhotoFolder, inner_path, require_some
+from .photo_folders import PhotoFolder, inner_path, require_some, without_camera
 from .photo_set import View, photo_set
 from .text_points import parse_numbers
 

@@ -18,7 +18,7 @@ from ..point_cloud import PointCloud
 from ..posed_images import PosedImages, SparsePoints
 from .json_files import read_json, shown
 from .lens_and_pose import OPENCV_FROM_OPENGL
-from .photo_folders import inner_path, some_of
+from .photo_folders import inner_path, some_of, without_camera
 from .photo_set import photo_set
 from .photo_writing import photo_names, write_photos
 from .ply import write_ply
@@ -59,7 +59,10 @@ def read_transforms(
     path = path / "transforms.json" if path.is_dir() else path
     document = Document(path, read_json(path, _WHAT))
     folder = path.parent if images is None else Path(images)
-    photos = photo_set(path, read_views(document, folder, any_suffix=images is not None), background=background)
+    views = read_views(document, folder, any_suffix=images is not None)
+    # Blender's transforms_train.json and the like lie beside one another, and depth images beside their photos.
+    extra = without_camera([view.photo for view in views]) if path.name == "transforms.json" else []
+    photos = photo_set(path, views, background=background, warnings=extra)
     points, notes = _points(document, photos.cameras)
     return replace(photos, points=points, warnings=(*photos.warnings, *notes))
 
@@ -107,7 +110,7 @@ def write_transforms(photos: PosedImages, folder: str | PathLike[str], *, with_p
         for name, lens, pose in zip(names, lenses, poses, strict=True)
     ]
     content: dict[str, Any] = {**shared, "frames": frames}
-    if photos.points is not None:
+    if photos.points is not None and len(photos.points.cloud):  # an empty file would not be read again
         _write_points(folder / "sparse_pc.ply", photos.points.cloud)
         content["ply_file_path"] = "sparse_pc.ply"
     write_text(folder / "transforms.json", json.dumps(content, indent=1) + "\n")

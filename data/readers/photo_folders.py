@@ -111,6 +111,18 @@ def require_some(source: Path, names: Sequence[PurePosixPath], found: Sequence[P
         )
 
 
+def without_camera(found: Sequence[Path | None]) -> list[str]:
+    """What to say of photos that lie in the same folder as others, but have no camera.
+
+    Args:
+        found: The files of the photos that have one, None for those that are not there.
+    """
+    there = {photo for photo in found if photo is not None}
+    folders = sorted({photo.parent for photo in there})
+    extra = [name for folder in folders for name in list_photos(folder) if folder / name not in there]
+    return [f"{len(extra)} photos have no camera ({some_of(extra)}): left out"] if extra else []
+
+
 def some_of(names: Sequence[str]) -> str:
     """The first names, each at most 80 printable characters, and how many more there are, for messages."""
     first = ", ".join(_short("".join(c if c.isprintable() else repr(c)[1:-1] for c in name)) for name in names[:3])

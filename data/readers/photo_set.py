@@ -17,8 +17,8 @@ import torch
 from ...core.errors import CorruptFile, InvalidInput, MissingPart
 from ..cameras import Cameras
 from ..distortion import PARAMETERS, Model
-from ..image_files import LazyPhoto, image_size
-from ..posed_images import PosedImages
+from ..image_files import TURNED, LazyPhoto, image_notes, image_size
+from ..posed_images import PosedImages, SparsePoints
 from .lens_and_pose import Lens, check_lens, inverse
 from .photo_folders import some_of
 from .stored_photo import StoredPhoto, orientation, stored_size
@@ -86,13 +86,26 @@ def photo_set(
         notes.append(
             f"{sum(stored)} photos would be turned by their EXIF orientation: read as they are stored, as their cameras are"
         )
-    said += notes + more + _far_from_origin(views)
+    said += notes + _photo_notes(views, stored, background) + more + _far_from_origin(views)
     loads = tuple(
         (StoredPhoto if as_stored else LazyPhoto)(view.photo, background, size)
         for view, size, as_stored in zip(views, sizes, stored, strict=True)
         if view.photo is not None
     )
     return PosedImages(cameras, tuple(v.name for v in views), loads, warnings=tuple(said))
+
+
+def checked_sights(points: SparsePoints | None, cameras: Cameras) -> tuple[SparsePoints | None, list[str]]:
+    """Points as a file gives them, without sights by cameras that they lie behind, and what is to be said of it."""
+    if points is None:
+        return None, []
+    axes, shifts = cameras.forwards, cameras.camera_from_world[:, 2, 3]
+    ahead = points.cloud.points.to(axes) @ axes.mT + shifts > 0
+    wrong = int((points.visible & ~ahead).sum())
+    if not wrong:
+        return points, []
+    note = f"{wrong} sights of points are by cameras that the points lie behind: left out; are the poses' axes right?"
+    return replace(points, visible=points.visible & ahead), [note]
 
 
 def _refuse_repeated(source: Path, views: Sequence[View]) -> None:
@@ -138,6 +151,16 @@ def _at_photo_size(source: Path, views: Sequence[View], stored: Sequence[bool]) 
         f"cameras of {count} photos were brought from {what}, their photos' size" for what, count in changed.items()
     ]
     return sized, notes
+
+
+def _photo_notes(views: Sequence[View], stored: Sequence[bool], background: tuple[int, int, int]) -> list[str]:
+    """What reading the photos changes."""
+    counts = Counter[str]()
+    for view, as_stored in zip(views, stored, strict=True):
+        assert view.photo is not None
+        notes = image_notes(view.photo, background=background)
+        counts.update(note for note in notes if not (as_stored and note == TURNED))
+    return [f"{count} photos: each {note}" for note, count in counts.items()]
 
 
 def _same_shape(a: tuple[int, int], b: tuple[int, int]) -> bool:

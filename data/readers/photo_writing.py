@@ -40,7 +40,7 @@ def write_photos(photos: PosedImages, folder: Path) -> list[PurePosixPath]:
     Raises:
         InvalidInput: See :func:`photo_names`; or two names differ in their suffix alone.
     """
-    names = [_aspng_bytes(name) for name in photo_names(photos)]
+    names = [_png_name(name) for name in photo_names(photos)]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InvalidInput(
@@ -51,7 +51,7 @@ def write_photos(photos: PosedImages, folder: Path) -> list[PurePosixPath]:
     return names
 
 
-def _aspng_bytes(name: PurePosixPath) -> PurePosixPath:
+def _png_name(name: PurePosixPath) -> PurePosixPath:
     is_photo = name.suffix.lower() in PHOTO_SUFFIXES
     return name.with_suffix(".png") if is_photo else name.with_name(name.name + ".png")
 

@@ -12,9 +12,8 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -138,8 +137,8 @@ def encoding(data: bytes, rng: Random) -> bytes:
     return data
 
 
-_ANY: tuple[Mutation, ...] = (cut, change_bytes, binary_number)
-_TEXT: tuple[Mutation, ...] = (cut, change_bytes, word, word, word, lines, lines, encoding)
+ANY: tuple[Mutation, ...] = (cut, change_bytes, binary_number)
+TEXT: tuple[Mutation, ...] = (cut, change_bytes, word, word, word, lines, lines, encoding)
 
 
 # JSON
@@ -351,34 +350,3 @@ def checkpoint_pickle(data: bytes, rng: Random) -> bytes:
 def checkpoint_tensor(data: bytes, rng: Random) -> bytes:
     """Bytes of a tensor in a PyTorch file, likewise."""
     return rewrite_zip(data, rng, rng.choice((cut, change_bytes, binary_number)))
-
-
-# What fits which kind of file
-
-MUTATIONS: dict[str, tuple[Mutation, ...]] = {
-    "text": _TEXT,
-    "binary": (*_ANY, word, word, word, lines, lines),
-    "json": (json_value, json_value, json_value, json_value, cut, change_bytes, word, encoding),
-    "npz": (*[npz] * 12, *[npy_header] * 8, *[zip_directory] * 4, *_ANY * 3, zip_bomb),
-    "glb": (glb_document, glb_document, glb_document, glb_document, *_ANY),
-    "safetensors": (safetensors_header, safetensors_header, safetensors_header, safetensors_header, *_ANY),
-    "torch": (checkpoint_pickle, checkpoint_pickle, checkpoint_pickle, checkpoint_tensor, zip_directory, *_ANY),
-}
-
-
-@dataclass(frozen=True)
-class Damage:
-    """One to three mutations of a kind of file, chosen by a seed; now and then a piece of another valid file first."""
-
-    kind: str
-    others: Sequence[bytes] = ()
-
-    def __call__(self, data: bytes, seed: int) -> bytes:
-        rng = Random(seed)
-        if self.others and rng.random() < 0.08:
-            other = rng.choice(self.others)
-            at, to = rng.randint(0, len(data)), rng.randint(0, len(other))
-            data = data[:at] + other[to:]
-        for _ in range(rng.choice((1, 1, 1, 2, 3))):
-            data = rng.choice(MUTATIONS[self.kind])(data, rng)[:LONGEST]
-        return data

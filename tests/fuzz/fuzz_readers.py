@@ -23,7 +23,8 @@ from pathlib import Path
 
 READERS = (
     *("ply", "pcd", "npz", "obj", "glb", "text", "scan", "scannet", "labels", "scanrefer", "referit3d", "answers"),
-    *("weights", "published", "training", "runs", "colmap", "colmaptext", "transforms"),
+    *("weights", "published", "training", "runs", "colmap", "colmaptext", "transforms", "blender", "llff", "dtu"),
+    *("camerasjson", "middlebury", "images", "splatply", "dotsplat", "spz"),
 )
 CASES = 15_000
 STUCK_SECONDS = 600

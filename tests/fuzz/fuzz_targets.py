@@ -17,15 +17,22 @@ from typing import Any
 import fuzz_photos as photos
 import fuzz_records as records
 import fuzz_seeds as seeds
+import fuzz_splats as splats
 import numpy as np
-from fuzz_mutations import Damage
+from fuzz_damage import Damage
 from trisparse.core.errors import ArtifactCorrupt, TrisparseError
 from trisparse.data.answers import read_answers
+from trisparse.data.image_files import LazyPhoto, image_size, read_image
 from trisparse.data.posed_images import PosedImages
 from trisparse.data.readers import scan
+from trisparse.data.readers.blender import read_blender
+from trisparse.data.readers.camera_json import read_camera_json
 from trisparse.data.readers.colmap import read_colmap
+from trisparse.data.readers.dtu import read_dtu, read_dtu_masks
 from trisparse.data.readers.glb import read_glb
+from trisparse.data.readers.llff import read_llff, read_llff_bounds
 from trisparse.data.readers.mesh import mesh_points
+from trisparse.data.readers.middlebury import read_middlebury
 from trisparse.data.readers.nerfstudio import read_transforms
 from trisparse.data.readers.npz import ArrayFile
 from trisparse.data.readers.obj import read_obj
@@ -34,16 +41,21 @@ from trisparse.data.readers.ply import read_ply
 from trisparse.data.readers.referit3d import read_nr3d, read_scan_list, read_sr3d
 from trisparse.data.readers.scannet import read_label_table, read_scannet_scan
 from trisparse.data.readers.scanrefer import read_scanrefer
+from trisparse.data.readers.stored_photo import StoredPhoto, stored_size
 from trisparse.data.readers.text_points import read_text_points
 from trisparse.pipelines.artifact import Artifact
 from trisparse.pipelines.checkpoint import load_checkpoint
 from trisparse.pipelines.stage import ProgressLog
 from trisparse.pipelines.step_log import StepLog
+from trisparse.rendering.splat_files.files import read_splats
+from trisparse.rendering.splat_files.points import to_point_cloud
 from trisparse.sparse3d.checkpoint import load_grounder_network, load_weights, text_weights_of
 from trisparse.sparse3d.published import convert_checkpoint
 
 _SAMPLES = 200
 """Points on a mesh; with the usual 150,000 a case would be spent on sampling."""
+_SMALL = 1 << 20
+"""Pixels of an image that is also resized and turned."""
 _LONGEST_MESSAGE = 100_000
 
 
@@ -234,6 +246,37 @@ def _transforms(folder: Path) -> None:
         scan.mesh_points = mesh_points
 
 
+def _llff(folder: Path) -> None:
+    _sound(read_llff(folder, "."))
+    assert bool(read_llff_bounds(folder).isfinite().all())
+
+
+def _dtu(folder: Path) -> None:
+    photos = read_dtu(folder)
+    _sound(photos)
+    read_dtu_masks(folder, photos)
+
+
+def _image(folder: Path) -> None:
+    path = folder / "a.png"
+    width, height = image_size(path)
+    image = read_image(path, background=(255, 0, 9))
+    assert image.rgb.shape == (height, width, 3)
+    assert image.alpha is None or image.alpha.shape == (height, width)
+    assert set(stored_size(path)) == {width, height}
+    if width * height <= _SMALL:
+        for load in (LazyPhoto(path, size=(3, 2)), StoredPhoto(path)):
+            assert 0 <= float(load().min()) <= float(load().max()) <= 1
+
+
+def _splats(name: str, folder: Path) -> None:
+    file = read_splats(folder / name, drop_bad=True)
+    assert len(file.cloud.finite_rows()) == len(file.cloud)
+    assert all(note.isprintable() for note in file.notes)
+    to_point_cloud(file.cloud)
+    read_splats(folder / name)
+
+
 # The table
 
 
@@ -243,16 +286,30 @@ def _one(name: str, kind: str, examples: list[bytes]) -> dict[str, Format]:
 
 _SCENE = records.scene_files()
 _TABLES = {name: Format("text", (content,)) for name, content in records.table_files().items()}
-_KINDS = {".json": "json", ".ply": "binary", ".txt": "text", ".safetensors": "safetensors", ".jsonl": "text"}
+_KINDS = {
+    ".json": "json",
+    ".jsonl": "text",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".ply": "binary",
+    ".png": "image",
+    ".safetensors": "safetensors",
+    ".txt": "text",
+}
 
 
 def _folder(files: Mapping[str, bytes]) -> dict[str, Format]:
     return {name: Format(_KINDS[Path(name).suffix], (content,)) for name, content in files.items()}
 
 
-def _photo_set(files: Mapping[str, list[bytes]], kind: str | None = None) -> dict[str, Format]:
+def _photo_set(
+    files: Mapping[str, list[bytes]], kind: str | None = None, shown: Mapping[str, bytes] | None = None
+) -> dict[str, Format]:
     damaged = {name: Format(kind or _KINDS[Path(name).suffix], tuple(examples)) for name, examples in files.items()}
-    return {**damaged, **{name: Format("binary", (content,)) for name, content in photos.photo_files().items()}}
+    return {
+        **damaged,
+        **{name: Format("image", (content,)) for name, content in (shown or photos.photo_files()).items()},
+    }
 
 
 def _any_scan() -> list[bytes]:
@@ -292,6 +349,15 @@ TARGETS: dict[str, Target] = {
         Target("colmap", _photo_set(photos.colmap_files(binary=True), "binary"), lambda f: _sound(read_colmap(f))),
         Target("colmaptext", _photo_set(photos.colmap_files(binary=False)), lambda f: _sound(read_colmap(f))),
         Target("transforms", _photo_set(photos.transforms_files()), _transforms),
+        Target("blender", _photo_set(photos.blender_files()), lambda f: _sound(read_blender(f))),
+        Target("llff", _photo_set(photos.llff_files()), _llff),
+        Target("dtu", _photo_set(photos.dtu_files(), shown=photos.dtu_photo_files()), _dtu),
+        Target("camerasjson", _photo_set(photos.camera_json_files()), lambda f: _sound(read_camera_json(f))),
+        Target("middlebury", _photo_set(photos.middlebury_files()), lambda f: _sound(read_middlebury(f))),
+        Target("images", _one("a.png", "image", photos.image_files()), _image),
+        Target("splatply", _one("a.ply", "binary", splats.splat_ply_files()), lambda f: _splats("a.ply", f)),
+        Target("dotsplat", _one("a.splat", "binary", splats.dot_splat_files()), lambda f: _splats("a.splat", f)),
+        Target("spz", _one("a.spz", "splat", splats.spz_files()), lambda f: _splats("a.spz", f)),
     )
 }
 """By name, in the order of the report."""

@@ -35,6 +35,7 @@ ADDRESS_SPACE = 6 << 30
 
 _INSTRUMENTED = (
     "trisparse.data",
+    "trisparse.rendering.splat_files",
     "trisparse.sparse3d.checkpoint",
     "trisparse.sparse3d.published",
     "trisparse.pipelines",

@@ -181,7 +181,7 @@ def test_missing_and_surplus_photos_are_left_out_and_said(tmp_path: Path) -> Non
     assert photos.points is not None
     assert photos.points.visible.tolist() == [[True, True]]
     assert photos.warnings == (
-        "1 photos have no camera in the model (q.png): left out",
+        "1 photos have no camera (q.png): left out",
         "1 of 3 photos are not there (p1.png): left out",
     )
 

@@ -71,7 +71,7 @@ def test_cameras_of_the_turned_shape_get_turned_photos(tmp_path: Path) -> None:
     (model / "cameras.txt").write_text(text.replace(" 40 30 ", " 30 40 "))
     again = read_colmap(tmp_path / "text", tmp_path / "images")
     assert again.image(0).shape == (40, 30, 3)
-    assert again.warnings == ()
+    assert again.warnings == ("3 photos: each turned by its EXIF orientation",)
     (model / "cameras.txt").write_text(text.replace(" 40 30 ", " 40 20 "))
     with pytest.raises(CorruptFile, match=r"40 x 20 pixels, but the photo .* has 40 x 30: another shape"):
         read_colmap(tmp_path / "text", tmp_path / "images")
