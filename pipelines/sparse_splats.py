@@ -22,6 +22,7 @@ from ..rendering.fit_features import FeaturesConfig, FeatureTraining
 from ..rendering.gaussians import GaussianCloud
 from ..rendering.initialise import initial_points, normalise_scene
 from ..rendering.planesweep import DepthMaps, depth_maps
+from ..rendering.point_features import PointFeaturesConfig
 from ..rendering.terms import TermsConfig, terms_of
 
 Initialiser = Literal["auto", "planesweep", "sfm", "random"]
@@ -61,17 +62,54 @@ def plain(steps: int = 3_000) -> FitConfig:
     return FitConfig(steps=steps, densify=GradientDensify(stop=max(steps // 2, 501)))
 
 
-_SPARSE = GradientDensify(start=500, stop=1_500, threshold=5e-4, reset_every=0)
+_FEW = GradientDensify(start=500, stop=1_000, threshold=5e-4, reset_every=0)
 """Few photos leave much undetermined: fewer new Gaussians, and none forgotten by a reset."""
+
+
+def sparse(*, decay: float = 1.0, dropout: float = 0.0, antialiased: bool = False) -> FitConfig:
+    """For few photos: fewer steps, harmonics of degree 1, fewer new Gaussians; and what else is named."""
+    return FitConfig(
+        steps=2_000, sh_degree=1, densify=_FEW, opacity_decay=decay, dropout=dropout, antialiased=antialiased
+    )
+
+
+def _plane_sweep(fit: FitConfig | None = None, **more: Any) -> SplatMethod:
+    return SplatMethod("planesweep", plain() if fit is None else fit, **more)
+
+
+_DECAY, _DROPOUT = 0.999, 0.2
+_BINOCULAR = TermsConfig(binocular=1.0, binocular_from=0.5)
+_SMOOTH = TermsConfig(smoothness=0.1)
+_ALL = TermsConfig(binocular=1.0, binocular_from=0.5, depth=0.1, smoothness=0.1, consistency=0.1)
+_COLORS = PointFeaturesConfig(interaction=0)
 
 METHODS: dict[str, SplatMethod] = {
     "3dgs": SplatMethod("sfm", plain()),
-    "3dgs-planesweep": SplatMethod("planesweep", plain()),
     "3dgs-random": SplatMethod("random", plain()),
-    "planesweep-sparse": SplatMethod("planesweep", replace(plain(), sh_degree=1, densify=_SPARSE)),
-    "planesweep-decay": SplatMethod("planesweep", replace(plain(), sh_degree=1, densify=_SPARSE, opacity_decay=0.999)),
-    "planesweep-dropout": SplatMethod("planesweep", replace(plain(), sh_degree=1, densify=_SPARSE, dropout=0.2)),
-    "ours": SplatMethod("planesweep", replace(plain(), sh_degree=1, densify=_SPARSE, dropout=0.2, opacity_decay=0.999)),
+    "3dgs-planesweep": _plane_sweep(),
+    # One thing more than plain Gaussians from a plane sweep each:
+    "sparse": _plane_sweep(sparse()),
+    "decay": _plane_sweep(sparse(decay=_DECAY)),
+    "dropout": _plane_sweep(sparse(dropout=_DROPOUT)),
+    "background": _plane_sweep(sparse(), background="mean"),
+    "binocular": _plane_sweep(sparse(), terms=_BINOCULAR),
+    "depth": _plane_sweep(sparse(), terms=TermsConfig(depth=0.1)),
+    "smoothness": _plane_sweep(sparse(), terms=_SMOOTH),
+    "consistency": _plane_sweep(sparse(), terms=TermsConfig(consistency=0.1)),
+    "antialiased": _plane_sweep(sparse(antialiased=True)),
+    "features": _plane_sweep(sparse(), features=FeaturesConfig(_COLORS)),
+    "attention": _plane_sweep(sparse(), features=FeaturesConfig()),
+    # Several:
+    "decay-dropout": _plane_sweep(sparse(decay=_DECAY, dropout=_DROPOUT)),
+    "decay-dropout-background": _plane_sweep(sparse(decay=_DECAY, dropout=_DROPOUT), background="mean"),
+    "all": _plane_sweep(sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=_ALL),
+    "all-attention": _plane_sweep(
+        sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=_ALL, features=FeaturesConfig()
+    ),
+    "ours-binocular": _plane_sweep(
+        sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=replace(_BINOCULAR, smoothness=0.1)
+    ),
+    "ours": _plane_sweep(sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=_SMOOTH),
 }
 """Methods by name, for commands and benchmarks."""
 
