@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    numba.set_num_threads(min(arguments.threads, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(arguments.threads, numba.get_num_threads()))
     print(describe())
     known = [from_line(line) for line in arguments.out.read_text().splitlines()] if arguments.out.is_file() else []
     wanted: list[ViewResult] = []

@@ -14,8 +14,8 @@ from torch import Tensor
 from ..core.errors import InvalidInput
 from ..data.posed_images import PosedImages, SparsePoints
 from ..data.resample import filled_intrinsics, resize_photos, undistort_photos
-from ..rendering.backdrop import BackdropConfig, backdrop
 from ..rendering.densify import GradientDensify
+from ..rendering.early_stop import EarlyStop, Watch
 from ..rendering.features import Views
 from ..rendering.fit import Fit, FitConfig, StepResult
 from ..rendering.fit_features import FeaturesConfig, FeatureTraining
@@ -41,13 +41,12 @@ class SplatMethod:
     """Further terms of its loss."""
     features: FeaturesConfig | None = None
     """Features of points that Gaussians are decoded from, after PointGS; plain Gaussians without."""
-    opacity: float = 0.1
-    """Of the first Gaussians; at guessed places it is half of that."""
     background: Literal["black", "mean"] = "black"
     """Colour behind everything, in the fit and afterwards: black, as published, or the mean of the photos (ours). Dark things
     are not made of holes then, and what no photo shows is less wrong."""
-    backdrop: BackdropConfig | None = None
-    """A sphere behind everything, coloured as the photos' margins continue."""
+
+    early_stop: EarlyStop | None = None
+    """When to end before the last step."""
 
     def with_steps(self, steps: int) -> SplatMethod:
         """The same with another number of steps; what is scheduled by their number moves along."""
@@ -146,6 +145,18 @@ class Prepared:
     fit: Fit
     frame: Frame
     warnings: tuple[str, ...]
+    watch: Watch | None = None
+    """Ends it early."""
+
+    def tree(self) -> dict[str, Any]:
+        """Everything that is needed to go on, for a checkpoint."""
+        return {"fit": self.fit.tree(), **({} if self.watch is None else {"watch": self.watch.tree()})}
+
+    def load(self, tree: dict[str, Any]) -> None:
+        """Go on from what :meth:`tree` gave."""
+        self.fit.load(tree["fit"])
+        if self.watch is not None:
+            self.watch.load(tree["watch"])
 
 
 def prepare_photos(photos: PosedImages, longest: int | None) -> PosedImages:
@@ -183,19 +194,18 @@ def prepare_fit(photos: PosedImages, method: SplatMethod, *, backend: str = "aut
         raise InvalidInput(
             "no initial point was found in the photos; try another initialiser, 'random' always finds some"
         )
-    cloud, config = start.gaussians(opacity=method.opacity, guess_opacity=method.opacity / 2), method.fit
+    cloud, config = start.gaussians(), method.fit
     if method.background == "mean":
         red, green, blue = photos.images().double().mean((0, 1, 2)).tolist()
         config = replace(config, background=(red, green, blue))
     views = Views(photos.images(), photos.cameras, None if maps is None else _known_depth(maps))
-    if method.backdrop is not None:
-        cloud = cloud.joined(backdrop(views, start.points, method.backdrop))
     features = None
     if method.features is not None and has_features:
         features = FeatureTraining(method.features, views, config.steps, config.seed)
     terms = terms_of(method.terms, views, maps, config.steps)
     fit = Fit(photos, cloud, config, terms=terms, features=features, backend=backend)
-    return Prepared(fit, frame, (*photos.warnings, *start.warnings))
+    watch = None if method.early_stop is None else Watch(method.early_stop, views)
+    return Prepared(fit, frame, (*photos.warnings, *start.warnings), watch)
 
 
 def _known_depth(maps: DepthMaps) -> Float[Tensor, "n h w"]:
@@ -203,13 +213,16 @@ def _known_depth(maps: DepthMaps) -> Float[Tensor, "n h w"]:
 
 
 def run_fit(prepared: Prepared, after_step: Callable[[StepResult], Any] | None = None) -> GaussianCloud:
-    """All steps that are left; the Gaussians in the photos' world."""
-    fit = prepared.fit
-    while fit.done < fit.config.steps:
+    """All steps that are left, or until an early stop; the Gaussians in the photos' world."""
+    fit, watch = prepared.fit, prepared.watch
+    while fit.done < fit.config.steps and not (watch is not None and watch.is_over):
         result = fit.step()
+        if watch is not None:
+            watch.look(fit)
         if after_step is not None:
             after_step(result)
-    return prepared.frame.back(fit.result())
+    best = None if watch is None else watch.best
+    return prepared.frame.back(fit.result() if best is None else best)
 
 
 def mean_camera_distance(photos: PosedImages, cloud: GaussianCloud) -> float:

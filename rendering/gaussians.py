@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -111,12 +110,6 @@ class GaussianCloud:
         wanted = (degree + 1) ** 2
         sh = self.sh[:, :wanted]
         return replace(self, sh=torch.nn.functional.pad(sh, (0, 0, 0, wanted - sh.shape[1])))
-
-    def joined(self, other: GaussianCloud) -> GaussianCloud:
-        """Both, with the harmonics of this one's degree; the other's come behind."""
-        other = other.with_degree(math.isqrt(self.sh.shape[1]) - 1)
-        pairs = [(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
-        return GaussianCloud(*(torch.cat(pair) for pair in pairs))
 
     def moved(self, scale: float, rotation: Float[Tensor, "3 3"], translation: Float[Tensor, "3"]) -> GaussianCloud:
         """The cloud in another world, where x is ``rotation @ (scale * x) + translation``.

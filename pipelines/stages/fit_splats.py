@@ -54,7 +54,7 @@ class FitSplats(AbstractStage):
         fit = prepared.fit
         checkpoint = load_checkpoint(ctx.folder / CHECKPOINTS)
         if checkpoint is not None:
-            fit.load(checkpoint.state)
+            prepared.load(checkpoint.state)
         log = StepLog(ctx.folder / "log.jsonl")
         log.rewind(fit.done)
         steps = self.method.fit.steps
@@ -69,7 +69,7 @@ class FitSplats(AbstractStage):
                 if result.step % max(steps // _LOOKS, 1) == 0:
                     _look(ctx.folder, fit, result.step)
                 if result.step % self.checkpoint_every == 0 and result.step < steps:
-                    save_checkpoint(ctx.folder / CHECKPOINTS, result.step, fit.tree())
+                    save_checkpoint(ctx.folder / CHECKPOINTS, result.step, prepared.tree())
                     ctx.log.write("checkpoint", step=result.step)
 
             cloud = run_fit(prepared, after_step)
