@@ -6,6 +6,7 @@ import contextlib
 import io
 import pickle
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 from trisparse.core.errors import CorruptFile, InvalidInput, MissingPart, UnknownFormat
-from trisparse.data.image_files import MOST_PIXELS, LazyPhoto, image_size, read_image
+from trisparse.data.image_files import MOST_PIXELS, LazyPhoto, image_notes, image_size, read_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 """A photo 7 wide and 5 high."""
@@ -214,6 +215,26 @@ def test_damaged_exif_turns_nothing(tmp_path: Path, exif: bytes) -> None:
     assert read_image(path).rgb.shape == (16, 24, 3)
 
 
+def test_the_header_alone_tells_what_reading_will_change(tmp_path: Path) -> None:
+    assert image_notes(_save(tmp_path / "a.png", RGB)) == image_notes(_save(tmp_path / "a.jpg", RGB)) == ()
+    assert image_notes(_save(tmp_path / "a.png", RGB, exif=_exif(3))) == ("turned by its EXIF orientation",)
+    deep = RGB.astype(np.uint16) * 257
+    _save(tmp_path / "grey.png", deep[..., 0])
+    _save(tmp_path / "grey.tif", deep[..., 0])
+    _save(tmp_path / "fractions.tif", RGB[..., 0] / np.float32(255))
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
+    (tmp_path / "colour.png").write_bytes(_png(7, 5, 16, 2, zlib.compress(rows)))
+    for name in ("grey.png", "grey.tif", "fractions.tif", "colour.png"):
+        assert image_notes(tmp_path / name) == ("brought from 16 or 32 bits to 8",)
+    _save(tmp_path / "a.png", np.dstack([RGB, RGB[..., 0]]))
+    Image.fromarray(RGB).convert("P").save(tmp_path / "b.png", transparency=0)
+    for name in ("a.png", "b.png"):
+        notes = image_notes(tmp_path / name, background=(255, 0, 9))
+        assert notes == ("laid on the colour (255, 0, 9) where it is transparent",)
+    with pytest.raises(MissingPart):
+        image_notes(tmp_path / "none.png")
+
+
 # Damaged and hostile
 
 
@@ -296,6 +317,16 @@ def test_a_small_file_that_claims_many_pixels_is_a_bomb(tmp_path: Path) -> None:
     assert path.stat().st_size < 20_000
     with pytest.raises(CorruptFile, match="header: claims 10000 x 9000 pixels; expected 1 to"):
         read_image(path)
+
+
+def test_a_bomb_that_is_let_in_takes_no_more_memory_than_a_photo_of_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(_png(4000, 4000, 8, 6, zlib.compress(b"\0" * (16_001 * 4000), 9)))
+    tracemalloc.start()
+    read_image(path, background=(9, 9, 9))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16_000_000 * (3 * 4 + 3 + 1) + 8_000_000
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])

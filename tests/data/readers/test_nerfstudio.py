@@ -13,6 +13,8 @@ import pytest
 import torch
 from trisparse.core.errors import CorruptFile, InvalidInput, MissingPart, TrisparseError, UnknownFormat
 from trisparse.data.cameras import Cameras
+from trisparse.data.point_cloud import PointCloud
+from trisparse.data.posed_images import PosedImages, SparsePoints
 from trisparse.data.readers.nerfstudio import read_transforms, write_transforms
 from trisparse.data.readers.ply import write_ply
 
@@ -157,6 +159,16 @@ def test_what_is_written_is_read_back(tmp_path: Path, model: str, distortion: li
     torch.testing.assert_close(again.points.cloud.colors, photos.points.cloud.colors, rtol=0, atol=1e-6)
     bare = type(photos)(photos.cameras, tuple(f"images/{name}" for name in photos.names), photos.loads)
     assert_same_set(bare, type(again)(again.cameras, again.names, again.loads))
+
+
+def test_a_set_without_a_single_point_is_written_without_a_file_of_points(tmp_path: Path) -> None:
+    photos = posed_set()
+    nothing = SparsePoints(PointCloud(torch.zeros(0, 3), torch.zeros(0, 3)), torch.zeros(0, 3, dtype=torch.bool))
+    path = write_transforms(PosedImages(photos.cameras, photos.names, photos.loads, nothing), tmp_path)
+    again = read_transforms(path)
+    assert again.points is None
+    assert again.warnings == ()
+    assert not (tmp_path / "sparse_pc.ply").exists()
 
 
 def test_different_lenses_are_written_frame_by_frame(tmp_path: Path) -> None:
