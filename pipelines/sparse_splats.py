@@ -121,12 +121,13 @@ class Frame:
     new_from_old: Float[Tensor, "4 4"]
 
     def of_photos(self, photos: PosedImages) -> PosedImages:
-        """The photos there."""
+        """The photos there, with cameras in single precision."""
         points = photos.points
         if points is not None:
-            moved = self._points(points.cloud.points)
+            moved = self._points(points.cloud.points).float()
             points = SparsePoints(replace(points.cloud, points=moved), points.visible)
-        return replace(photos, cameras=photos.cameras.moved(self.scale, self.new_from_old), points=points)
+        cameras = photos.cameras.moved(self.scale, self.new_from_old)
+        return replace(photos, cameras=cameras.to(torch.float32), points=points)
 
     def back(self, cloud: GaussianCloud) -> GaussianCloud:
         """Gaussians of that world in the photos' own."""

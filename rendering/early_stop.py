@@ -58,7 +58,8 @@ class Watch:
             return
         error = self.disagreement(fit)
         if error < self.best_error:
-            self.best, self.best_error, self.since = fit.result(), error, 0
+            parts = {name: part.clone() for name, part in vars(fit.result()).items()}
+            self.best, self.best_error, self.since = GaussianCloud(**parts), error, 0
         else:
             self.since += 1
 
