@@ -72,11 +72,8 @@ SCENES = {
 }
 
 
-def fit_and_score(
-    name: str, photos: PosedImages, split: ViewSplit, label: str, method: SplatMethod, seed: int
-) -> tuple[ViewResult, ...]:
-    """One fit, scored on the photos that it has not seen."""
-    train, test = photos.select(split.train), photos.select(split.test)
+def fit(name: str, train: PosedImages, label: str, method: SplatMethod, seed: int) -> Reconstruction:
+    """Gaussians, and how long they took."""
     train.images()
     method = replace(method, fit=replace(method.fit, seed=seed))
     with Progress(transient=True) as bar:
@@ -86,8 +83,7 @@ def fit_and_score(
         cloud = run_fit(prepared, lambda _: bar.advance(task))
         seconds = time.perf_counter() - started
     config = prepared.fit.config
-    made = Reconstruction(name, label, seed, cloud, seconds, config.background, config.antialiased)
-    return score_views(made, test)
+    return Reconstruction(name, label, seed, cloud, seconds, config.background, config.antialiased)
 
 
 def main() -> None:
@@ -122,7 +118,8 @@ def main() -> None:
             for seed in arguments.seeds:
                 found = [r for r in known if (r.scene, r.method, r.seed) == (name, label, seed)]
                 if not found:
-                    found = list(fit_and_score(name, photos, split, label, method, seed))
+                    made = fit(name, photos.select(split.train), label, method, seed)
+                    found = list(score_views(made, photos.select(split.test)))
                     arguments.out.parent.mkdir(parents=True, exist_ok=True)
                     with open(arguments.out, "a", encoding="utf-8") as file:
                         file.writelines(to_line(result) + "\n" for result in found)
