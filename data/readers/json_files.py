@@ -10,7 +10,7 @@ from typing import Any
 
 from ...core.errors import CorruptFile, MissingPart
 
-_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 """Escapes of UTF-16, which name half a character each; texts with one alone can be neither printed nor written."""
 
 
@@ -30,8 +30,9 @@ def read_json(path: str | PathLike[str], what: str) -> Any:
         raise MissingPart(f"{path}: no such file; it is {what}")
     content = path.read_bytes()
     try:
-        value = json.loads(content)
-        if _HALF_CHARACTER.search(content):
+        text = content.decode(json.detect_encoding(content))  # strictly, unlike json.loads of bytes
+        value = json.loads(text)
+        if _HALF_CHARACTER.search(text):
             json.dumps(value, ensure_ascii=False).encode()
         return value
     except json.JSONDecodeError as error:

@@ -80,15 +80,20 @@ class Render:
         if self.json:
             print(json.dumps(made, ensure_ascii=False))
         else:
-            for note in made["notes"]:
+            for note in dict.fromkeys((*made["warnings"], *made["notes"])):
                 say.print(f"note: {note}", highlight=False, soft_wrap=True)
             say.print(f"results: {folder}", highlight=False, soft_wrap=True)
 
     def _from_splats(self, folder: Path) -> dict[str, Any]:
+        from ...core.errors import MissingPart
         from ...rendering.splat_files.files import read_splats
         from ..splat_views import cameras_around
 
         file = read_splats(self.photos, drop_bad=True)
+        if not len(file.cloud):
+            raise MissingPart(
+                f"{self.photos}: no Gaussian to render ({'; '.join(file.notes) or 'the file holds none'})"
+            )
         longest = self.longest or 640
         cameras = cameras_around(file.cloud, max(self.frames, 1), longest, round(longest * 0.75))
         made = self._write(folder, file.cloud, cameras, Look(antialiased=bool(file.antialiased)), normalize=None)

@@ -12,6 +12,8 @@ from ..gaussians import GaussianCloud
 
 SMALLEST_SCALE = 1e-7
 """Standard deviation that Gaussians without any extent get, in metres."""
+FARTHEST = 1e15
+"""Coordinates and standard deviations beyond this are no place and no size: single precision makes infinities of them."""
 GREATEST_LOGIT = 15.0
 """Logit that stands for an opacity of exactly 1; single precision can tell it from 1 just so."""
 
@@ -33,7 +35,7 @@ def clean_read(path: Path, file: SplatFile, drop_bad: bool) -> SplatFile:
     """A file's Gaussians with finite numbers only.
 
     Raises:
-        CorruptFile: Rows hold NaN or infinity, and these are not to be dropped.
+        CorruptFile: Rows hold NaN or infinity or lie absurdly far away, and these are not to be dropped.
     """
     cloud, notes = _without_infinities(file.cloud)
     rows = cloud.finite_rows()
@@ -41,7 +43,8 @@ def clean_read(path: Path, file: SplatFile, drop_bad: bool) -> SplatFile:
         where, problem = _bad_rows(cloud)
         raise CorruptFile(path, where, problem)
     cloud, dropped = _at(cloud, rows)
-    return replace(file, cloud=cloud, notes=(*file.notes, *notes, *dropped))
+    cloud, absurd = _near(path, cloud, drop_bad)
+    return replace(file, cloud=cloud, notes=(*file.notes, *notes, *dropped, *absurd))
 
 
 def clean_write(cloud: GaussianCloud, drop_bad: bool) -> tuple[GaussianCloud, tuple[str, ...]]:
@@ -76,6 +79,21 @@ def _without_infinities(cloud: GaussianCloud) -> tuple[GaussianCloud, tuple[str,
         smallest = torch.tensor(SMALLEST_SCALE).log().to(cloud.log_scales)
         cloud = replace(cloud, log_scales=torch.where(flat, smallest, cloud.log_scales))
     return cloud, tuple(notes)
+
+
+def _near(path: Path, cloud: GaussianCloud, drop_bad: bool) -> tuple[GaussianCloud, tuple[str, ...]]:
+    """Without Gaussians that lie or reach beyond `FARTHEST`."""
+    reach = torch.maximum(cloud.means.abs().double(), cloud.log_scales.double().exp()).amax(1)
+    far = reach > FARTHEST
+    if not far.any():
+        return cloud, ()
+    if not drop_bad:
+        first = int(far.nonzero()[0])
+        problem = (
+            f"lies or reaches {float(reach[first]):.3g} units away ({int(far.sum())} of {len(far)} do beyond 1e15)"
+        )
+        raise CorruptFile(path, f"Gaussian {first}", f"{problem}; repair them, or leave them out with drop_bad=True")
+    return cloud[~far], (f"{int(far.sum())} of {len(far)} Gaussians lie or reach beyond 1e15 and were left out",)
 
 
 def _at(cloud: GaussianCloud, rows: torch.Tensor) -> tuple[GaussianCloud, tuple[str, ...]]:

@@ -44,6 +44,13 @@ def test_json_that_python_cannot_take_is_refused(tmp_path: Path, text: str, foun
         read_json(tmp_path / "a.json", "a test")
 
 
+@pytest.mark.parametrize("content", [b'{"a": "\xed\xa0\x80"}', r'{"a": "\ud800"}'.encode("utf-16"), b'{"a": "\xff"}'])
+def test_half_a_character_is_refused_in_any_encoding(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(CorruptFile, match=r"a\.json: .*(half a character|no text in UTF-8, 16 or 32)"):
+        read_json(tmp_path / "a.json", "a test")
+
+
 def test_characters_that_json_escapes_in_two_halves_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(r'["\ud83d\ude00"]')
     assert read_json(tmp_path / "a.json", "a test") == ["😀"]

@@ -138,6 +138,18 @@ def test_rows_that_are_not_finite_are_named_or_left_out_when_reading(tmp_path: P
     assert_same(file.cloud, cloud[torch.tensor([1, 2, 3, 5])])
 
 
+@pytest.mark.parametrize("part", ["means", "log_scales"])
+def test_gaussians_absurdly_far_away_or_large_are_named_or_left_out_when_reading(tmp_path: Path, part: str) -> None:
+    cloud = random_cloud(6)
+    getattr(cloud, part)[2, 1] = -2e15 if part == "means" else 90
+    write_splats(tmp_path / "a.ply", cloud)
+    with pytest.raises(CorruptFile, match=r"a\.ply: Gaussian 2: lies or reaches .*\(1 of 6 do beyond 1e15\)"):
+        read_splats(tmp_path / "a.ply")
+    file = read_splats(tmp_path / "a.ply", drop_bad=True)
+    assert file.notes == ("1 of 6 Gaussians lie or reach beyond 1e15 and were left out",)
+    assert_same(file.cloud, cloud[torch.tensor([0, 1, 3, 4, 5])])
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_infinities_that_mean_something_are_made_finite_with_a_note(tmp_path: Path, suffix: str) -> None:
     cloud, path = random_cloud(5, 0), tmp_path / f"a{suffix}"
