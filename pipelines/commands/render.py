@@ -81,7 +81,7 @@ class Render:
             print(json.dumps(made, ensure_ascii=False))
         else:
             for note in dict.fromkeys((*made["warnings"], *made["notes"])):
-                say.print(f"note: {note}", highlight=False, soft_wrap=True)
+                say.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
             say.print(f"results: {folder}", highlight=False, soft_wrap=True)
 
     def _from_splats(self, folder: Path) -> dict[str, Any]:
