@@ -2,14 +2,14 @@
 
 Three kinds of sparsity, one scene: find the object that a sentence describes in a 3D scan, reconstruct a radiance field from
 an event camera, render new views from a few photos. The command is ``trisparse``; from Python start with
-``trisparse.load_grounder()``.
+``trisparse.load_grounder()`` or ``trisparse.fit_views()``.
 """
 
 from typing import Any
 
 __version__ = "0.1.0"
 
-_PUBLIC = {"load_grounder": "trisparse.pipelines.api"}
+_PUBLIC = {"load_grounder": "trisparse.pipelines.api", "fit_views": "trisparse.pipelines.splat_scene"}
 
 __all__ = ["__version__", *_PUBLIC]
 

@@ -230,8 +230,7 @@ def mean_camera_distance(photos: PosedImages, cloud: GaussianCloud) -> float:
     """Median distance from the cameras to what they see, for exports that viewers should not clip."""
     if not len(cloud):
         return 1.0
-    depth = photos.cameras.project(cloud.means).depth_z
-    inside = photos.cameras.project(cloud.means).inside
-    values = depth[inside]
+    projection = photos.cameras.to(cloud.means.dtype).project(cloud.means)
+    values = projection.depth_z[projection.inside]
     distance = float(values.median()) if len(values) else 1.0
     return distance if math.isfinite(distance) and distance > 0 else 1.0

@@ -36,8 +36,8 @@ def render_views(
     antialiased: bool = False,
     backend: str = "auto",
 ) -> Iterator[View]:
-    """One camera after the other; on the device of the Gaussians."""
-    cameras = cameras.to(cloud.means.device)
+    """One camera after the other; on the device of the Gaussians, in their precision."""
+    cameras = cameras.to(cloud.means.device).to(cloud.means.dtype)
     for row in range(len(cameras)):
         camera = cameras[row]
         with torch.no_grad():

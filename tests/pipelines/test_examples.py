@@ -49,3 +49,12 @@ def test_the_demo_writes_pictures_and_says_what_is_right(tmp_path: Path) -> None
         "answer-3.png",
     }
     assert "right?" in done.stdout
+
+
+@pytest.mark.long
+def test_the_example_renders_views_from_three_photos(repository: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(repository / "examples" / "render_views.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "runs" / "render_views").iterdir()}
+    assert names == {"0.png", "1.png", "2.png", "3.png", "splats.ply"}
