@@ -41,7 +41,7 @@ class ContrastThresholds:
 
 @dataclass(frozen=True, eq=False)
 class EventCamera:
-    """One event camera. Axes and pixel centres as in :class:`trisparse.data.cameras.Cameras`: the first centre is (0.5, 0.5)."""
+    """One event camera. Axes and pixel centres are those of :class:`trisparse.data.cameras.Cameras`."""
 
     K: Float64[Tensor, "3 3"]
     """For pixel centres at +0.5; files that count centres as whole numbers get 0.5 added to cx and cy by their reader."""

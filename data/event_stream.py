@@ -24,7 +24,7 @@ class EventStream:
     """Events of one sensor, sorted by time, inside the sensor.
 
     The arrays may be memory-mapped (:func:`trisparse.data.readers.event_folder.read_event_folder`); a slice by time or by index
-    is a view of them and costs nothing. They are not to be written to. Everything is checked when a stream is made, in one pass.
+    is a view of them and costs nothing. Nobody may write to them. All of them are checked when a stream is made, in one pass.
     Events of equal time keep the order in which the sensor sent them.
     """
 
@@ -86,7 +86,9 @@ class EventStream:
 
     def between(self, start_ns: int, end_ns: int) -> EventStream:
         """The events of ``start_ns <= t < end_ns``, as a view."""
-        first, last = np.searchsorted(self.t_ns, np.array([start_ns, end_ns], np.int64))
+        limits = np.iinfo(np.int64)
+        bounds = np.array([min(max(t, limits.min), limits.max) for t in (start_ns, end_ns)], np.int64)
+        first, last = np.searchsorted(self.t_ns, bounds)
         return self[int(first) : max(int(first), int(last))]
 
     @property
@@ -95,7 +97,7 @@ class EventStream:
         return int(self.t_ns[-1]) - int(self.t_ns[0]) if len(self) else 0
 
     def _check(self, part: slice) -> None:
-        x, y, t_ns, polarity = (getattr(self, name)[part] for name in _DTYPES)
+        x, y, polarity = self.x[part], self.y[part], self.polarity[part]
         before = self.t_ns[max(part.start - 1, 0) : part.stop]
         outside = (x < 0) | (x >= self.width) | (y < 0) | (y >= self.height)
         if outside.any():
@@ -141,12 +143,14 @@ def signs(polarity: np.ndarray) -> Int8[np.ndarray, "e"]:
     """
     if polarity.dtype == np.bool_:
         return np.where(polarity, np.int8(1), np.int8(-1))
-    lowest, highest = (polarity.min(), polarity.max()) if polarity.size else (1, 1)
-    if not (-1 <= lowest and highest <= 1) or not np.isin(polarity, (-1, 0, 1)).all():
-        raise InvalidInput(f"polarities from {lowest} to {highest}; expected booleans, 0 and 1, or -1 and +1")
-    if lowest < 0 and bool((polarity == 0).any()):
+    is_off = (polarity == 0) | (polarity == -1)
+    strange = ~(is_off | (polarity == 1))
+    if strange.any():
+        i = int(strange.argmax())
+        raise InvalidInput(f"event {i} has the polarity {polarity[i]}; expected booleans, 0 and 1, or -1 and +1")
+    if (polarity == 0).any() and (polarity == -1).any():
         raise InvalidInput("polarities -1 and 0 in one stream; expected booleans, 0 and 1, or -1 and +1")
-    return np.where(polarity > 0, np.int8(1), np.int8(-1))
+    return np.where(is_off, np.int8(-1), np.int8(1))
 
 
 def _check_array(name: str, values: Any, dtype: type) -> None:

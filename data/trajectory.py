@@ -231,7 +231,7 @@ def events_within(stream: EventStream, trajectory: Trajectory) -> EventsWithin:
     before = len(stream.between(int(stream.t_ns[0]), first)) if len(stream) else 0
     if len(stream) and not len(kept):
         raise InvalidInput(
-            f"no event has a pose: events lie in {int(stream.t_ns[0])}..{int(stream.t_ns[-1])} ns, poses in {first}..{last} ns; "
-            "expected one clock and one unit for both: shift or convert one of them"
+            f"no event has a pose: events lie in {int(stream.t_ns[0])}..{int(stream.t_ns[-1])} ns, poses in {first}..{last} "
+            "ns; expected one clock and one unit for both: shift or convert one of them"
         )
     return EventsWithin(kept, before, len(stream) - len(kept) - before)
