@@ -66,6 +66,7 @@ COMMANDS: dict[str, Row] = {
     "evaluate scanrefer": Row("evaluate_datasets:EvaluateScanrefer", "measure it on your copy of ScanRefer"),
     "evaluate nr3d": Row("evaluate_datasets:EvaluateNr3d", "measure it on your copy of NR3D"),
     "evaluate sr3d": Row("evaluate_datasets:EvaluateSr3d", "measure it on your copy of SR3D"),
+    "evaluate views": Row("evaluate_views:EvaluateViews", "measure renders of new views on photos held back"),
     "convert-checkpoint": Row("convert_checkpoint:ConvertCheckpoint", "published TSP3D checkpoints to safetensors"),
     "setup": Row("setup:Setup", "fetch the text model, which a wheel cannot carry"),
     "backends": Row("backends:Backends", "what runs here, and why not"),

@@ -12,7 +12,9 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+import torch
+from jaxtyping import Bool, UInt8
+from torch import Tensor
 
 from ..core.files import write_bytes
 from ..data.posed_images import PosedImages
@@ -83,21 +85,37 @@ class Reconstruction:
     antialiased: bool = False
 
 
-def score_views(made: Reconstruction, photos: PosedImages, *, lpips: Lpips | None = None) -> tuple[ViewResult, ...]:
-    """Compare renders of a reconstruction with photos that it has not seen."""
-    views = render_views(made.cloud, photos.cameras, background=made.background, antialiased=made.antialiased)
-    return tuple(
-        ViewResult(
-            made.scene,
-            made.method,
-            made.seed,
-            photos.names[row],
-            len(made.cloud),
-            made.seconds,
-            measure(view.image.cpu(), photos.image(row), lpips=lpips),
-        )
-        for row, view in enumerate(views)
+def score_views(
+    made: Reconstruction,
+    photos: PosedImages,
+    *,
+    lpips: Lpips | None = None,
+    masks: Bool[Tensor, "n h w"] | None = None,
+    backend: str = "auto",
+) -> tuple[ViewResult, ...]:
+    """Compare renders of a reconstruction with photos that it has not seen.
+
+    Args:
+        made: The reconstruction.
+        photos: Undistorted.
+        lpips: The network, where it is there.
+        masks: Pixels that count, as the protocol of DTU has it: for PSNR they alone, for the other metrics all else is white.
+        backend: Of the rasterisation.
+    """
+    views = render_views(
+        made.cloud, photos.cameras, background=made.background, antialiased=made.antialiased, backend=backend
     )
+    results = []
+    for row, view in enumerate(views):
+        image, photo, mask = view.image.cpu(), photos.image(row), None
+        if masks is not None:
+            mask = masks[row]
+            image, photo = (torch.where(mask[..., None], x, torch.ones_like(x)) for x in (image, photo))
+        metrics = measure(image, photo, mask=mask, lpips=lpips)
+        results.append(
+            ViewResult(made.scene, made.method, made.seed, photos.names[row], len(made.cloud), made.seconds, metrics)
+        )
+    return tuple(results)
 
 
 def summarise(results: Iterable[ViewResult]) -> tuple[MethodRow, ...]:
