@@ -16,6 +16,7 @@ from ..core.random import torch_rng
 from ..data.camera_paths import focus_of
 from ..data.cameras import Cameras
 from ..data.posed_images import PosedImages, SparsePoints
+from ..data.readers.triangulation import triangulate
 from .depth_range import depth_ranges
 from .gaussians import GaussianCloud
 from .planesweep import MEASURED, DepthMaps, SweepConfig, depth_maps
@@ -81,7 +82,8 @@ def initial_points(
     Args:
         photos: To train on, undistorted; no others, as points that only test photos show would leak into the result.
         how: ``planesweep``: depth of all pixels by :func:`.planesweep.depth_maps`, merged. ``sfm``: the points of
-            ``photos.points`` that at least two of the photos see. ``random``:
+            ``photos.points`` that at least two of the photos see; where the photos come without points, those that
+            :func:`trisparse.data.readers.triangulation.triangulate` finds. ``random``:
             uniform in space that at least two cameras see. ``auto``: the plane sweep, or random points where it finds nothing.
         n: Points wanted, about; by default 80,000 for photos of 504 x 378, in proportion to their pixels. ``sfm`` gives what
             there is.
@@ -92,6 +94,7 @@ def initial_points(
 
     Raises:
         InvalidInput: The photos do not allow it: none, a single one, no baseline, no overlap, no texture.
+        BackendUnavailable: ``sfm`` without points and without pycolmap.
     """
     if not len(photos):
         raise InvalidInput("no photos to take initial points from; give at least two")
@@ -102,7 +105,7 @@ def initial_points(
     if how == "random":
         return _random_points(photos, wanted, cube, seed)
     if how == "sfm":
-        return _sparse_points(photos)
+        return _sparse_points(photos, seed)
     if how not in ("auto", "planesweep"):
         raise InvalidInput(f"no initialiser {how!r}; choose auto, planesweep, sfm or random")
     found = points_of_depth(photos, depth_maps(photos, config=sweep) if maps is None else maps, wanted)
@@ -142,12 +145,12 @@ def points_of_depth(photos: PosedImages, maps: DepthMaps, n: int) -> InitialPoin
     return InitialPoints(found.points.to(cameras.K), found.colors, found.confidence, maps.warnings)
 
 
-def _sparse_points(photos: PosedImages) -> InitialPoints:
+def _sparse_points(photos: PosedImages, seed: int) -> InitialPoints:
     known = photos.points
+    notes: tuple[str, ...] = ()
     if known is None:
-        raise InvalidInput(
-            "the photos come without points of structure from motion; use the plane sweep or random points"
-        )
+        known = triangulate(photos, seed=seed)
+        notes = (f"the photos come without points: {len(known.cloud)} were triangulated from their features",)
     cloud = known.seen_by(range(len(photos)))
     if not len(cloud):
         raise InvalidInput(
@@ -155,7 +158,7 @@ def _sparse_points(photos: PosedImages) -> InitialPoints:
             "use the plane sweep or random points"
         )
     colors = torch.full_like(cloud.points, 0.5) if cloud.colors is None else cloud.colors
-    return InitialPoints(cloud.points.to(photos.cameras.K), colors.float(), torch.ones(len(cloud)))
+    return InitialPoints(cloud.points.to(photos.cameras.K), colors.float(), torch.ones(len(cloud)), notes)
 
 
 def _random_points(photos: PosedImages, n: int, cube: float | None, seed: int) -> InitialPoints:

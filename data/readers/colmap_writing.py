@@ -43,7 +43,7 @@ def write_colmap(
     names = write_photos(photos, Path(folder) / "images") if with_photos else photo_names(photos)
     if not binary and (split := next((name for name in map(str, names) if len(name.split()) != 1), None)):
         raise InvalidInput(f"COLMAP's text files cannot hold the name {split!r} with its space; write binary files")
-    cameras, numbers = _cameras(photos.cameras)
+    cameras, numbers = colmap_cameras(photos.cameras)
     poses = photos.cameras.camera_from_world.double().cpu().numpy()
     quaternions = Rotation.from_matrix(poses[:, :3, :3]).as_quat(scalar_first=True)
     rows = zip(quaternions.tolist(), poses[:, :3, 3].tolist(), numbers, names, strict=True)
@@ -66,8 +66,12 @@ def write_colmap(
     return model
 
 
-def _cameras(cameras: Cameras) -> tuple[dict[int, ColmapCamera], list[int]]:
-    """COLMAP's cameras, equal ones once, and the number of each photo's."""
+def colmap_cameras(cameras: Cameras) -> tuple[dict[int, ColmapCamera], list[int]]:
+    """COLMAP's cameras by their numbers, equal ones once, and the number of each photo's.
+
+    Raises:
+        InvalidInput: A skewed K.
+    """
     K, distortion = cameras.K.double().cpu().numpy(), cameras.distortion.double().cpu().numpy()
     if (K[:, 0, 1] != 0).any():
         raise InvalidInput(

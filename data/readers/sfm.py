@@ -7,8 +7,7 @@ import os
 import struct
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -16,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import BackendUnavailable, DataError, MissingPart
+from ...core.errors import DataError, MissingPart
 from ..image_files import LazyPhoto, image_size
 from ..posed_images import PosedImages
 from .colmap import colmap_view, read_model, sparse_points
+from .optional_pycolmap import import_pycolmap, silent
 from .photo_folders import list_photos, some_of
 from .photo_set import View, photo_set
 from .photo_writing import png_bytes
@@ -73,13 +73,15 @@ def find_cameras(
         DataError: No two cameras were found; says how many features and matches there were, and what helps.
         BackendUnavailable: pycolmap cannot be imported.
     """
-    pycolmap = _pycolmap()
+    pycolmap = import_pycolmap(
+        "cameras of photos are found", "give photos with cameras: COLMAP, transforms.json and others"
+    )
     path = Path(path)
     folder = path if list_photos(path) or not (path / "images").is_dir() else path / "images"
     photos = [folder / name for name in list_photos(folder)]
     if len(photos) < 2:
         raise MissingPart(f"{folder}: {len(photos)} photos, expected at least 2 to find their cameras from")
-    with tempfile.TemporaryDirectory() as scratch, _silent(pycolmap):
+    with tempfile.TemporaryDirectory() as scratch, silent(pycolmap):
         work = _Work(pycolmap, Path(scratch), seed, threads or os.cpu_count() or 1)
         names = work.lay_out(photos, longest)
         matching = work.match(photos, names, longest)
@@ -258,24 +260,3 @@ def _focal_35mm(photo: Path) -> float | None:
     except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, struct.error):
         return None
     return float(value) if isinstance(value, int) and 4 <= value <= 2000 else None
-
-
-def _pycolmap() -> Any:
-    try:
-        import pycolmap
-    except ImportError as error:
-        raise BackendUnavailable(
-            f"cameras of photos are found with pycolmap, which cannot be imported ({error}); "
-            "`pip install 'trisparse[sfm]'`, or give photos with cameras: COLMAP, transforms.json and others"
-        ) from error
-    return pycolmap
-
-
-@contextmanager
-def _silent(pycolmap: Any) -> Iterator[None]:
-    before = pycolmap.logging.minloglevel
-    pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value
-    try:
-        yield
-    finally:
-        pycolmap.logging.minloglevel = before

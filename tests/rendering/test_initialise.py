@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -48,9 +49,20 @@ def test_sparse_points_are_those_that_two_of_the_photos_see() -> None:
     assert photos.points is not None
     found = initial_points(photos, "sfm")
     assert len(found) == int((photos.points.visible.sum(1) >= 2).sum())
-    bare = PosedImages(photos.cameras, photos.names, photos.loads)
-    with pytest.raises(InvalidInput, match="without points"):
-        initial_points(bare, "sfm")
+
+
+def test_photos_without_points_are_triangulated() -> None:
+    pytest.importorskip("pycolmap")
+    scene = make_still_life(0, kind="courtyard")
+    photos = replace(capture(scene, forward_facing(scene, 3, Lens(160, 120))), points=None)
+    found = initial_points(photos, "sfm")
+    assert len(found) > 40
+    assert found.warnings == (f"the photos come without points: {len(found)} were triangulated from their features",)
+    inside = photos.cameras.project(found.points.to(photos.cameras.K)).inside
+    assert bool((inside.sum(0) >= 2).all())
+    blank = PosedImages.from_tensors(photos.cameras, torch.full((3, 120, 160, 3), 0.5))
+    with pytest.raises(InvalidInput, match="without texture; what helps"):
+        initial_points(blank, "sfm")
 
 
 def test_random_points_lie_before_the_cameras_or_in_the_cube() -> None:
