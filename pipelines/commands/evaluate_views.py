@@ -70,7 +70,7 @@ class EvaluateViews:
     out: Path | None = None
     """Folder for the results; runs/evaluate-views/<name> by default."""
     page: bool = True
-    """Write report.html."""
+    """Write report.html, a page with pictures of every test photo."""
     json: bool = False
     """Print the report as JSON and nothing else."""
 
