@@ -16,8 +16,8 @@ from .prophesee import is_prophesee, read_prophesee
 from .rosbag import read_rosbag_events
 
 _FORMATS = (
-    "Prophesee RAW (EVT2, EVT3) or DAT, AEDAT4, HDF5 (TUM-VIE, EDS, DSEC, MVSEC, E2VID), a ROS 1 bag, NPZ or NPY, lines of t x y p, "
-    "or a folder that `trisparse events convert` made"
+    "Prophesee RAW (EVT2, EVT3) or DAT, AEDAT4, HDF5 (TUM-VIE, EDS, DSEC, MVSEC, E2VID), a ROS 1 bag, NPZ, NPY, lines of "
+    "t x y p, or a folder that `trisparse events convert` made"
 )
 _HEAD = 1 << 16
 _ELSEWHERE = {
