@@ -51,7 +51,7 @@ format: environment
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# 285,000 damaged files against the readers; findings go to runs/fuzz (docs/robustness.md).
+# 420,000 damaged files against the readers; findings go to runs/fuzz (docs/robustness.md).
 fuzz: environment
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP_INSTALL) 'atheris>=3'
 	$(BIN)/python tests/fuzz/fuzz_readers.py --jobs $(JOBS)

@@ -17,13 +17,13 @@ from ..data.alignment import Alignment, Up, align_scan
 from ..data.answers import Answer, AnswerSheet
 from ..data.boxes import Boxes3D
 from ..data.point_cloud import PointCloud
-from ..data.readers.scan import read_scan_file
 from ..sparse3d.checkpoint import load_grounder_network, text_weights_of
 from ..sparse3d.config import PRESETS
 from ..sparse3d.grounder import Candidates, EncodedScene, Grounder
 from ..sparse3d.pruning import sample_by_coordinate
 from ..sparse3d.text import TextEncoder, load_text_encoder, prepare_sentence
 from ..sparse3d.vocabulary import ObjectVocabulary, default_vocabulary
+from .splat_scans import read_any_scan
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "sparse3d" / "weights"
 """Bundled weights, ``<name>.safetensors``."""
@@ -218,7 +218,7 @@ def inside(cloud: PointCloud, boxes: Boxes3D) -> Bool[Tensor, "n"]:
 
 def _opened(points: Points) -> tuple[str, PointCloud, tuple[str, ...], str | None, Tensor | None]:
     if isinstance(points, (str, Path)):
-        scan = read_scan_file(points)
+        scan = read_any_scan(points)
         return str(points), scan.cloud, scan.notes, scan.up, scan.network_from_file
     if isinstance(points, PointCloud):
         return "points", points, (), None, None

@@ -22,7 +22,7 @@ class Ground:
     """
 
     scan: tyro.conf.Positional[Path]
-    """Scan: .ply .pcd .glb .obj .npz .xyz, or a ScanNet scene folder. The room's units, up-axis and floor are found."""
+    """Scan: .ply .pcd .glb .obj .npz .xyz .splat .spz, or a ScanNet scene folder. Units, up-axis and floor are found."""
     sentence: tyro.conf.Positional[tuple[str, ...]] = ()
     """What to find, one or several, each in quotation marks: "the chair by the window"."""
     sentences: Path | None = None

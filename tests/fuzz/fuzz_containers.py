@@ -150,7 +150,8 @@ def _spz_streams(data: bytes, rng: Random) -> bytes:
     import zstandard
 
     n, table = _SPZ_HEADER.unpack_from(data)[6:]
-    at, streams = table + n * _SPZ_ENTRY.size, []
+    at = table + n * _SPZ_ENTRY.size
+    streams: list[tuple[bytes, int]] = []
     if n > 6 or at > len(data):
         return data
     for i in range(n):
