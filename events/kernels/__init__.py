@@ -1,0 +1,3 @@
+"""Loops over events, one module a backend; plain arrays only."""
+
+from ... import __version__ as _
