@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -19,10 +19,11 @@ from ..data.posed_images import PosedImages, SparsePoints
 from ..data.readers.triangulation import triangulate
 from .depth_range import depth_ranges
 from .gaussians import GaussianCloud
+from .learned.depth import LEARNED_MODELS, LearnedDepth, learned_depth_maps
 from .planesweep import MEASURED, DepthMaps, SweepConfig, depth_maps
 from .stereo.fusion import merge, unproject
 
-How = Literal["auto", "planesweep", "sfm", "random"]
+How = Literal["auto", "planesweep", "sfm", "random", "depth-anything-3", "mapanything", "vggt"]
 
 _POINTS_PER_PIXEL = 80_000 / (504 * 378)
 """Of one photo; published methods end with 60,000 to 110,000 Gaussians at that size."""
@@ -69,7 +70,7 @@ class InitialPoints:
 
 def initial_points(
     photos: PosedImages,
-    how: How = "auto",
+    how: How | LearnedDepth = "auto",
     *,
     n: int | None = None,
     cube: float | None = None,
@@ -85,16 +86,19 @@ def initial_points(
             ``photos.points`` that at least two of the photos see; where the photos come without points, those that
             :func:`trisparse.data.readers.triangulation.triangulate` finds. ``random``:
             uniform in space that at least two cameras see. ``auto``: the plane sweep, or random points where it finds nothing.
+            ``depth-anything-3``, ``mapanything``, ``vggt``, or a :class:`.learned.depth.LearnedDepth` that says where the
+            weights are: depth by a learned model, aligned and merged.
         n: Points wanted, about; by default 80,000 for photos of 504 x 378, in proportion to their pixels. ``sfm`` gives what
             there is.
         cube: For ``random``: half the side of a cube around the origin to fill instead (Blender scenes: 1.3).
         sweep: Settings of the plane sweep.
-        maps: What the plane sweep found, where it is known already.
+        maps: What the plane sweep found, where it is known already; learned depth is aligned to it.
         seed: Of ``random``.
 
     Raises:
         InvalidInput: The photos do not allow it: none, a single one, no baseline, no overlap, no texture.
-        BackendUnavailable: ``sfm`` without points and without pycolmap.
+        BackendUnavailable: ``sfm`` without points and without pycolmap, or a learned model without its package.
+        MissingPart: A learned model's weights are not on this machine.
     """
     if not len(photos):
         raise InvalidInput("no photos to take initial points from; give at least two")
@@ -102,12 +106,16 @@ def initial_points(
     wanted = max(round(_POINTS_PER_PIXEL * pixels), _LEAST_POINTS) if n is None else n
     if wanted < 1:
         raise InvalidInput(f"{wanted} initial points; give at least 1")
+    if not isinstance(how, LearnedDepth) and how in LEARNED_MODELS:
+        how = LearnedDepth(LEARNED_MODELS[how])
+    if isinstance(how, LearnedDepth):
+        return _learned_points(photos, learned_depth_maps(photos, how, maps, sweep), wanted)
     if how == "random":
         return _random_points(photos, wanted, cube, seed)
     if how == "sfm":
         return _sparse_points(photos, seed)
     if how not in ("auto", "planesweep"):
-        raise InvalidInput(f"no initialiser {how!r}; choose auto, planesweep, sfm or random")
+        raise InvalidInput(f"no initialiser {how!r}; choose from {', '.join(get_args(How))}")
     found = points_of_depth(photos, depth_maps(photos, config=sweep) if maps is None else maps, wanted)
     if len(found) >= min(_TOO_FEW, wanted):
         return found
@@ -116,6 +124,16 @@ def initial_points(
         raise InvalidInput(f"{problem}; take other photos, or start from random points")
     other = _random_points(photos, wanted, cube, seed)
     return replace(other, warnings=(*found.warnings, f"{problem}; random points were taken instead", *other.warnings))
+
+
+def _learned_points(photos: PosedImages, maps: DepthMaps, n: int) -> InitialPoints:
+    found = points_of_depth(photos, maps, n)
+    if len(found) < min(_TOO_FEW, n):
+        raise InvalidInput(
+            f"the learned model's depth gives {len(found)} points: its maps contradict each other from photo to photo; start "
+            "from a plane sweep or from random points"
+        )
+    return found
 
 
 def points_of_depth(photos: PosedImages, maps: DepthMaps, n: int) -> InitialPoints:

@@ -1,0 +1,3 @@
+"""Depth of photos from learned models that somebody else trained and packaged."""
+
+from ... import __version__ as _
