@@ -50,11 +50,11 @@ def _lz4(block: bytes, most: int) -> bytes:
 def _zstd(block: bytes, most: int) -> bytes:
     package = _package("zstandard", "zstandard")
     try:
-        reader = package.ZstdDecompressor(max_window_size=1 << 27).stream_reader(block)
-        content = reader.read(most + 1)
+        if package.frame_content_size(block) > most:
+            raise DamagedBlock(f"Zstandard: the block becomes more than {most} bytes")
+        return package.ZstdDecompressor(max_window_size=1 << 27).decompress(block, max_output_size=most)
     except (package.ZstdError, MemoryError) as error:
         raise DamagedBlock(f"Zstandard: {error}") from error
-    return _whole("Zstandard", content, len(content) <= most, most)
 
 
 def _whole(name: str, content: bytes, is_complete: bool, most: int) -> bytes:

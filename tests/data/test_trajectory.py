@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from torch import Tensor
@@ -97,16 +97,16 @@ def test_the_derivative_at_a_pose_s_own_time_is_that_of_the_interval_before(orac
 @forward_mode
 @pytest.mark.parametrize("interpolation", ["linear", "cubic"])
 def test_time_and_poses_have_derivatives_to_second_order(interpolation: Interpolation) -> None:
-    known = wobbling(4, interpolation)
-    t = torch.tensor([10.0, 900.5, known.end - 3], dtype=torch.float64)
+    known = wobbling(3, interpolation)
+    t = torch.tensor([10.0, known.end - 3], dtype=torch.float64)
     centers, quats = known.centers.clone().requires_grad_(), known.quats.clone().requires_grad_()
 
     def pose(us: Tensor, centers: Tensor, quats: Tensor) -> tuple[Tensor, ...]:
         return tuple(Trajectory(known.t_ns, centers, quats, interpolation).pose_at(us * 1000))
 
     us = (t / 1000).requires_grad_()  # so that finite differences are well above rounding
-    assert torch.autograd.gradcheck(pose, (us, centers, quats), check_forward_ad=True)
-    assert torch.autograd.gradgradcheck(pose, (us, centers, quats))
+    assert torch.autograd.gradcheck(pose, (us, centers, quats), check_forward_ad=True, fast_mode=True)
+    assert torch.autograd.gradgradcheck(pose, (us, centers, quats), fast_mode=True)
 
 
 @pytest.mark.parametrize("interpolation", ["linear", "cubic"])
@@ -163,6 +163,7 @@ def test_a_cubic_curve_is_smooth_where_a_linear_one_has_a_corner() -> None:
             assert (jump < 1e-7) == is_smooth
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 200), st.integers(2, 9))
 def test_rotations_stay_rotations(seed: int, n: int) -> None:
     for interpolation in ("linear", "cubic"):
