@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -13,6 +12,8 @@ from trisparse.data.distortion import Model
 from trisparse.data.event_camera import EventCamera
 from trisparse.data.event_stream import EventStream
 from trisparse.events.correct import undistort_events
+
+from tests.events.thread_counts import threads
 
 BACKENDS = ["numba", "numpy"]
 RATIONAL = (-0.3, 0.12, 0.001, -0.0005, 0.01, 0.05, -0.01, 0.002)
@@ -64,13 +65,9 @@ def test_the_table_of_all_pixels_gives_what_each_event_gives_alone(lens: tuple[M
 
 def test_the_number_of_threads_changes_nothing() -> None:
     found = []
-    before = numba.get_num_threads()
-    try:
-        for threads in (1, before):
-            numba.set_num_threads(threads)
+    for n in (1, 2):
+        with threads(n):
             found.append(undistort_events(everywhere(), camera("opencv", RATIONAL), backend="numba"))
-    finally:
-        numba.set_num_threads(before)
     np.testing.assert_array_equal(*found)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from trisparse.core.errors import InvalidInput
 from trisparse.data.event_stream import EventStream
 from trisparse.events.pairing import NO_EVENT, EventPairs, largest_refractory_period_ns, pair_events, smallest_gaps
+
+from tests.events.thread_counts import threads
 
 BACKENDS = ["numba", "numpy"]
 
@@ -82,24 +83,18 @@ def test_samples_are_what_going_through_the_events_one_by_one_gives(backend: str
 def test_every_other_event_of_a_stream_is_paired_as_a_copy_of_them_is(backend: str) -> None:
     view = random_stream(3000)[::2]
     assert not view.x.flags.c_contiguous
-    copy = EventStream(*(np.ascontiguousarray(part) for part in (view.x, view.y, view.t_ns, view.polarity)), 7, 9)
+    copy = EventStream(view.x.copy(), view.y.copy(), view.t_ns.copy(), view.polarity.copy(), 7, 9)
     np.testing.assert_array_equal(
         pair_events(view, backend=backend).t_previous_ns, pair_events(copy, backend=backend).t_previous_ns
     )
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("n", [1, 2])
 @pytest.mark.parametrize("height", [1, 2, 7])
-def test_the_number_of_threads_changes_nothing(threads: int, height: int) -> None:
-    if threads > numba.config.NUMBA_NUM_THREADS:
-        pytest.skip(f"numba was started with {numba.config.NUMBA_NUM_THREADS} thread, the test needs {threads}")
+def test_the_number_of_threads_changes_nothing(n: int, height: int) -> None:
     events = random_stream(4000, height=height)
-    before = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
+    with threads(n):
         found = pair_events(events, backend="numba").t_previous_ns
-    finally:
-        numba.set_num_threads(before)
     np.testing.assert_array_equal(found, pairs_one_by_one(events))
 
 
