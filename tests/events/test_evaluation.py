@@ -115,7 +115,7 @@ def test_views_are_asked_for_one_at_a_time_and_twice() -> None:
             return super().__getitem__(i)
 
     evaluate(Lazy(rendered), targets)
-    assert asked[-4:] == [0, 1, 0, 1]  # before, the shape checks look too
+    assert "0101" in "".join(map(str, asked))  # the shape checks look too
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
