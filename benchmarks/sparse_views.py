@@ -1,8 +1,7 @@
 """New views from 3, 6 and 9 photos: methods against each other on real scenes, paired by seed; resumable.
 
-    python benchmarks/sparse_views.py [--scenes sceaux-3 fox-3 ...] [--methods 3dgs ours ...] [--seeds 0 1 2] [--longest 354]
-                                      [--steps N] [--threads 2] [--out runs/sparse-views.jsonl]
-                                      [--data FOLDER]
+    python benchmarks/sparse_views.py [--scenes sceaux-3 fox-3 ...] [--methods 3dgs@1000 ours ...] [--seeds 0 1 2]
+                                      [--longest 354] [--threads 2] [--out runs/sparse-views.jsonl] [--data FOLDER]
 
 FOLDER holds the data sets, by default those beside the repository; nothing is measured where they are absent. Every fit is
 scored on photos that it has not seen and kept as lines of JSON, so that the same command goes on where it was stopped. The
@@ -72,6 +71,13 @@ SCENES = {
 }
 
 
+def named(text: str) -> tuple[str, SplatMethod]:
+    """Label and method of ``NAME`` or ``NAME@STEPS``."""
+    name, _, steps = text.partition("@")
+    method = METHODS[name]
+    return (f"{name}, {steps} steps", method.with_steps(int(steps))) if steps else (name, method)
+
+
 def fit(name: str, train: PosedImages, label: str, method: SplatMethod, seed: int) -> Reconstruction:
     """Gaussians, and how long they took."""
     train.images()
@@ -89,10 +95,9 @@ def fit(name: str, train: PosedImages, label: str, method: SplatMethod, seed: in
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", nargs="+", choices=SCENES, default=["sceaux-3", "fox-3"])
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), metavar="NAME[@STEPS]", help=", ".join(METHODS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--longest", type=int, default=354)
-    parser.add_argument("--steps", type=int, default=None)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/sparse-views.jsonl"))
     parser.add_argument("--data", type=Path, default=DATA)
@@ -111,10 +116,7 @@ def main() -> None:
         photos, split = prepare_photos(everything, arguments.longest), scene.split(everything)
         name = f"{scene_name}, {photos.cameras.width} x {photos.cameras.height}"
         print(f"<!-- {name}: trained on {list(split.train)}, tested on {list(split.test)} -->")
-        for method_name in arguments.methods:
-            method, label = METHODS[method_name], method_name
-            if arguments.steps is not None:
-                method, label = method.with_steps(arguments.steps), f"{method_name}, {arguments.steps} steps"
+        for label, method in map(named, arguments.methods):
             for seed in arguments.seeds:
                 found = [r for r in known if (r.scene, r.method, r.seed) == (name, label, seed)]
                 if not found:
