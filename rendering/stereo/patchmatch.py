@@ -147,13 +147,14 @@ def _array(values: Tensor) -> NDArray[np.float32]:
 @njit(error_model="numpy")
 def _uniform(a, b, c, d):
     """A number in -1..1 that depends on nothing but four integers."""
-    h = np.uint32(a) * np.uint32(0x9E3779B1) ^ np.uint32(b) * np.uint32(0x85EBCA77)
-    h ^= np.uint32(c) * np.uint32(0xC2B2AE3D) ^ np.uint32(d) * np.uint32(0x27D4EB2F)
-    h ^= h >> np.uint32(15)
-    h *= np.uint32(0x2C1B3C6D)
-    h ^= h >> np.uint32(12)
-    h *= np.uint32(0x297A2D39)
-    h ^= h >> np.uint32(15)
+    low = np.uint64(0xFFFFFFFF)  # jitted code makes 64 bits of products of 32: they are cut off by hand
+    h = np.uint64(a) * np.uint64(0x9E3779B1) ^ np.uint64(b) * np.uint64(0x85EBCA77)
+    h = (h ^ np.uint64(c) * np.uint64(0xC2B2AE3D) ^ np.uint64(d) * np.uint64(0x27D4EB2F)) & low
+    h ^= h >> np.uint64(15)
+    h = h * np.uint64(0x2C1B3C6D) & low
+    h ^= h >> np.uint64(12)
+    h = h * np.uint64(0x297A2D39) & low
+    h ^= h >> np.uint64(15)
     return f32(h) * f32(2.0 / 4294967296.0) - f32(1.0)
 
 
