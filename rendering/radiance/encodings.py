@@ -52,7 +52,7 @@ def encode_positions(
 
 def encode_positions_tangent(
     unit: Float[Tensor, "s 3"],
-    velocity: Float[Tensor, "s 3"],
+    velocity: Float[Tensor, "_ 3"],
     table: Float[Tensor, "t f"],
     grid: HashGrid,
     *,

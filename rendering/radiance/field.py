@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -26,6 +26,7 @@ class MovingEmission(NamedTuple):
     rgb: Moving
 
 
+@runtime_checkable
 class RadianceField(Protocol):
     """A renderer asks no more of a field than this. Everything is differentiable in points, directions and weights."""
 

@@ -44,7 +44,7 @@ def march(
     rays: Rays,
     grid: OccupancyGrid,
     steps: MarchingSteps,
-    jitter: Float[Tensor, "r"] | None = None,
+    jitter: Float[Tensor, "_"] | None = None,
     *,
     backend: str = "auto",
 ) -> RaySamples:

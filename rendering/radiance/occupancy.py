@@ -96,7 +96,7 @@ class OccupancyGrid:
         """Where the draws lie in the world."""
         return uncontract(self._unit(draws), self.aabb, self.contraction)
 
-    def updated(self, draws: CellDraws, occupancy: Float[Tensor, "m"], schedule: OccupancySchedule) -> OccupancyGrid:
+    def updated(self, draws: CellDraws, occupancy: Float[Tensor, "_"], schedule: OccupancySchedule) -> OccupancyGrid:
         """The grid after the field was looked at.
 
         Args:

@@ -34,8 +34,8 @@ class MovingRays:
     """Rays and how fast they move, by whatever parameter (of event cameras: time)."""
 
     rays: Rays
-    origins_rate: Float[Tensor, "r 3"]
-    directions_rate: Float[Tensor, "r 3"]
+    origins_rate: Float[Tensor, "_ 3"]
+    directions_rate: Float[Tensor, "_ 3"]
 
     def __post_init__(self) -> None:
         if not self.rays.origins.shape == self.origins_rate.shape == self.directions_rate.shape:

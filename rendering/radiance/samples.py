@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
 from ...core.errors import InvalidInput, ShapeMismatch
@@ -17,10 +17,11 @@ from ...data.rays import Rays
 class RaySamples:
     """Packed intervals of rays, sorted by ray, then by distance. A ray may have none, and there may be none at all."""
 
-    t_starts: Float[Tensor, "s"]
+    t_starts: Float[Tensor, "_"]
     """Distances along the rays, metres."""
-    t_ends: Float[Tensor, "s"]
-    ray_indices: Int64[Tensor, "s"]
+    t_ends: Float[Tensor, "_"]
+    ray_indices: Int[Tensor, "_"]
+    """Int64; which ray each belongs to."""
     n_rays: int
 
     def __post_init__(self) -> None:

@@ -56,10 +56,10 @@ class RenderedRays:
 
 
 def composite(
-    sigma: Float[Tensor, "s"],
-    rgb: Float[Tensor, "s c"],
+    sigma: Float[Tensor, "_"],
+    rgb: Float[Tensor, "..."],
     samples: RaySamples,
-    background: Float[Tensor, "c"] | None = None,
+    background: Float[Tensor, "_"] | None = None,
     *,
     backend: str = "auto",
 ) -> RenderedRays:
@@ -70,7 +70,7 @@ def composite(
 
     Args:
         sigma: Densities, 1/m, at least 0.
-        rgb: Intensities.
+        rgb: Intensities, (s, c).
         samples: The intervals that they belong to.
         background: What is seen through the rest; None: black.
         backend: ``numba`` (CPU; the same bits for any number of threads), ``torch`` or ``auto``.
@@ -89,7 +89,7 @@ def composite_tangent(
     sigma: Moving,
     rgb: Moving,
     samples: RaySamples,
-    background: Float[Tensor, "c"] | None = None,
+    background: Float[Tensor, "_"] | None = None,
     *,
     backend: str = "auto",
 ) -> tuple[RenderedRays, RenderedRays]:

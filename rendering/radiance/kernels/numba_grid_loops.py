@@ -10,6 +10,8 @@ from typing import Any, no_type_check
 import numba
 import numpy as np
 
+from .feature_rows import gather, gather_both, scatter, scatter_both
+
 LANES = 64
 """Samples whose rows and weights are computed at once."""
 BLOCK = 2048
@@ -19,25 +21,51 @@ _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"
 
 @no_type_check
 @numba.njit(**_OPTIONS)
-def _load(unit, first, count, lanes):
-    """Copy positions into lanes, the last repeated; whether all lie in the cube."""
-    is_inside = True
-    for i in range(LANES):
-        s = first + min(i, count - 1)
-        for axis in range(3):
-            x = unit[s, axis]
-            lanes[axis, i] = x
-            is_inside &= (x >= 0) & (x <= 1)
-    return is_inside
+def _buffers(size, dtype):
+    """Lanes of positions and velocities, rows of the table, places in the cell, weights and their slopes."""
+    lanes, speeds, parts = np.empty((3, size), dtype), np.empty((3, size), dtype), np.empty((3, LANES), dtype)
+    return (
+        lanes,
+        speeds,
+        np.empty((8, LANES), np.uint32),
+        parts,
+        np.empty((8, LANES), dtype),
+        np.empty((8, LANES), dtype),
+    )
 
 
 @no_type_check
 @numba.njit(**_OPTIONS)
-def _locate(lanes, scale, resolution, entries, offset, is_dense, is_inside, rows, parts):
+def _load(values, start, stop, lanes):
+    """Copy rows into lanes, filled up with zeros."""
+    count = stop - start
+    for axis in range(3):
+        lane = lanes[axis]
+        for i in range(count):
+            lane[i] = values[start + i, axis]
+        lane[count:] = 0
+
+
+@no_type_check
+@numba.njit(**_OPTIONS)
+def _are_inside(lanes, at):
+    """Whether the cube holds all of these positions."""
+    outside = 0
+    for axis in range(3):
+        x = lanes[axis, at : at + LANES]
+        for i in range(LANES):
+            outside += not ((x[i] >= 0) & (x[i] <= 1))
+    return outside == 0
+
+
+@no_type_check
+@numba.njit(**_OPTIONS)
+def _locate(lanes, at, scale, shape, is_inside, rows, parts):
     """Rows of the table of the vertices around each lane's position, and its place in the cell along each axis (0..1)."""
+    resolution, entries, offset, is_dense = shape[0], shape[1], shape[2], shape[3] != 0
     one, half = np.uint32(1), lanes.dtype.type(0.5)
     size, last = np.uint32(entries), np.uint32(entries - 1)
-    x_lanes, y_lanes, z_lanes = lanes[0], lanes[1], lanes[2]
+    x_lanes, y_lanes, z_lanes = lanes[0, at : at + LANES], lanes[1, at : at + LANES], lanes[2, at : at + LANES]
     x_parts, y_parts, z_parts = parts[0], parts[1], parts[2]
     r000, r100, r010, r110 = rows[0], rows[1], rows[2], rows[3]
     r001, r101, r011, r111 = rows[4], rows[5], rows[6], rows[7]
@@ -86,11 +114,11 @@ def _weigh(parts, weights):
 
 @no_type_check
 @numba.njit(**_OPTIONS)
-def _weigh_slopes(parts, velocities, scale, slopes):
+def _weigh_slopes(parts, speeds, at, scale, slopes):
     """How fast the weights change along the velocities."""
     one = parts.dtype.type(1)
     x_parts, y_parts, z_parts = parts[0], parts[1], parts[2]
-    a_lanes, b_lanes, c_lanes = velocities[0], velocities[1], velocities[2]
+    a_lanes, b_lanes, c_lanes = speeds[0, at : at + LANES], speeds[1, at : at + LANES], speeds[2, at : at + LANES]
     w000, w100, w010, w110 = slopes[0], slopes[1], slopes[2], slopes[3]
     w001, w101, w011, w111 = slopes[4], slopes[5], slopes[6], slopes[7]
     for i in range(LANES):
@@ -108,17 +136,6 @@ def _weigh_slopes(parts, velocities, scale, slopes):
 
 
 @no_type_check
-@numba.njit(**_OPTIONS)
-def _gather(table, rows, weights, pair, out, first, count, column):
-    for i in range(count):
-        for f in range(len(pair)):
-            total = table.dtype.type(0)
-            for c in range(8):
-                total += weights[c, i] * table[np.uintp(rows[c, i]), f]
-            out[first + i, column + f] = total
-
-
-@no_type_check
 @numba.njit(parallel=True, **_OPTIONS)
 def encode(unit, velocity, table, scales, shapes, pair, out):
     """Fill ``out`` (p, s, levels x features): values, and with ``velocity`` (p = 2) derivatives along it.
@@ -132,32 +149,26 @@ def encode(unit, velocity, table, scales, shapes, pair, out):
         pair: As many numbers as there are features.
         out: To fill.
     """
-    features, n = len(pair), len(unit)
+    features, n, has_velocity = len(pair), len(unit), len(velocity) > 0
     for block in numba.prange((n + BLOCK - 1) // BLOCK):
-        lanes, speeds = np.empty((3, LANES), unit.dtype), np.empty((3, LANES), unit.dtype)
-        rows, parts = np.empty((8, LANES), np.uint32), np.empty((3, LANES), unit.dtype)
-        weights = np.empty((8, LANES), unit.dtype)
+        lanes, speeds, rows, parts, weights, slopes = _buffers(BLOCK, unit.dtype)
+        start, stop = block * BLOCK, min((block + 1) * BLOCK, n)
+        _load(unit, start, stop, lanes)
+        if has_velocity:
+            _load(velocity, start, stop, speeds)
         for level in range(len(scales)):
-            resolution, entries, offset, is_dense = shapes[level]
-            for first in range(block * BLOCK, min((block + 1) * BLOCK, n), LANES):
-                count = min(LANES, n - first)
-                is_inside = _load(unit, first, count, lanes)
-                _locate(lanes, scales[level], resolution, entries, offset, is_dense != 0, is_inside, rows, parts)
+            column = level * features
+            for first in range(start, stop, LANES):
+                at = first - start
+                _locate(lanes, at, scales[level], shapes[level], _are_inside(lanes, at), rows, parts)
                 _weigh(parts, weights)
-                _gather(table, rows, weights, pair, out[0], first, count, level * features)
-                if len(velocity) > 0:
-                    _load(velocity, first, count, speeds)
-                    _weigh_slopes(parts, speeds, scales[level], weights)
-                    _gather(table, rows, weights, pair, out[1], first, count, level * features)
-
-
-@no_type_check
-@numba.njit(**_OPTIONS)
-def _scatter(grad, rows, weights, pair, out, first, count, column):
-    for i in range(count):
-        for c in range(8):
-            for f in range(len(pair)):
-                out[np.uintp(rows[c, i]), f] += weights[c, i] * grad[first + i, column + f]
+                if has_velocity:
+                    _weigh_slopes(parts, speeds, at, scales[level], slopes)
+                for i in range(min(LANES, stop - first)):
+                    if has_velocity:
+                        gather_both(table, rows, weights, slopes, pair, i, out[0], out[1], first + i, column)
+                    else:
+                        gather(table, rows, weights, pair, i, out[0], first + i, column)
 
 
 @no_type_check
@@ -165,26 +176,30 @@ def _scatter(grad, rows, weights, pair, out, first, count, column):
 def table_gradient(unit, velocity, grads, scales, shapes, groups, pair, out):
     """Add to ``out`` (t, features) what each sample's gradients (p, s, w) say, in the order of the samples.
 
-    Each of the ``groups`` takes every so manieth level, which shares no entry with the others.
+    The first of the ``groups`` takes the first level and every ``groups``-th after it, the second begins at the second level,
+    and so on: no two share an entry.
     """
-    features, n = len(pair), len(unit)
+    features, n, has_velocity = len(pair), len(unit), len(velocity) > 0
     for group in numba.prange(groups):
-        lanes, speeds = np.empty((3, LANES), unit.dtype), np.empty((3, LANES), unit.dtype)
-        rows, parts = np.empty((8, LANES), np.uint32), np.empty((3, LANES), unit.dtype)
-        weights = np.empty((8, LANES), unit.dtype)
+        lanes, speeds, rows, parts, weights, slopes = _buffers(BLOCK, unit.dtype)
         for start in range(0, n, BLOCK):
+            stop = min(start + BLOCK, n)
+            _load(unit, start, stop, lanes)
+            if has_velocity:
+                _load(velocity, start, stop, speeds)
             for level in range(group, len(scales), groups):
-                resolution, entries, offset, is_dense = shapes[level]
-                for first in range(start, min(start + BLOCK, n), LANES):
-                    count = min(LANES, n - first)
-                    is_inside = _load(unit, first, count, lanes)
-                    _locate(lanes, scales[level], resolution, entries, offset, is_dense != 0, is_inside, rows, parts)
+                column = level * features
+                for first in range(start, stop, LANES):
+                    at = first - start
+                    _locate(lanes, at, scales[level], shapes[level], _are_inside(lanes, at), rows, parts)
                     _weigh(parts, weights)
-                    _scatter(grads[0], rows, weights, pair, out, first, count, level * features)
-                    if len(velocity) > 0:
-                        _load(velocity, first, count, speeds)
-                        _weigh_slopes(parts, speeds, scales[level], weights)
-                        _scatter(grads[1], rows, weights, pair, out, first, count, level * features)
+                    if has_velocity:
+                        _weigh_slopes(parts, speeds, at, scales[level], slopes)
+                    for i in range(min(LANES, stop - first)):
+                        if has_velocity:
+                            scatter_both(out, rows, weights, slopes, pair, i, grads[0], grads[1], first + i, column)
+                        else:
+                            scatter(out, rows, weights, pair, i, grads[0], first + i, column)
 
 
 @no_type_check
@@ -252,17 +267,16 @@ def position_gradient(unit, velocity, table, grads, scales, shapes, pair, out):
     """Fill gradients (p, s, 3) by positions, and with ``velocity`` (p = 2) by velocities."""
     features, n = len(pair), len(unit)
     for block in numba.prange((n + LANES - 1) // LANES):
-        lanes, speeds = np.empty((3, LANES), unit.dtype), np.empty((3, LANES), unit.dtype)
-        rows, parts = np.empty((8, LANES), np.uint32), np.empty((3, LANES), unit.dtype)
-        corners, sums = np.empty((8, LANES), unit.dtype), np.zeros((2, 3, LANES), unit.dtype)
+        lanes, speeds, rows, parts, corners, _ = _buffers(LANES, unit.dtype)
+        sums = np.zeros((2, 3, LANES), unit.dtype)
         first = block * LANES
         count = min(LANES, n - first)
-        is_inside = _load(unit, first, count, lanes)
+        _load(unit, first, first + count, lanes)
+        is_inside = _are_inside(lanes, 0)
         if len(velocity) > 0:
-            _load(velocity, first, count, speeds)
+            _load(velocity, first, first + count, speeds)
         for level in range(len(scales)):
-            resolution, entries, offset, is_dense = shapes[level]
-            _locate(lanes, scales[level], resolution, entries, offset, is_dense != 0, is_inside, rows, parts)
+            _locate(lanes, 0, scales[level], shapes[level], is_inside, rows, parts)
             _project(table, rows, grads[0], pair, first, count, level * features, corners)
             _add_slopes(corners, parts, scales[level], sums[0])
             if len(velocity) > 0:
