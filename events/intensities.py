@@ -35,6 +35,11 @@ class IntensityRange:
         return cls(0.5 / 2**bits, 1 - 0.5 / 2**bits)
 
 
+def grey(colors: Shaped[np.ndarray, "h w 3"]) -> Float64[np.ndarray, "h w"]:
+    """What a sensor without colour filters sees of red, green and blue, by the weights that OpenCV takes."""
+    return colors @ _LUMA
+
+
 def displayed_intensity(
     pixels: Shaped[np.ndarray, "..."], *, bits: int = 8, is_color: bool = True, over_white: bool = True
 ) -> Float64[np.ndarray, "h w c"]:
@@ -65,5 +70,5 @@ def displayed_intensity(
         opaque = values[..., 3:] / (2**bits - 1)
         values = values[..., :3] * opaque + (1 - opaque) * (2**bits - 1) if over_white else values[..., :3]
     if not is_color:
-        values = (values @ _LUMA if values.ndim == 3 else values)[..., None]
+        values = (grey(values) if values.ndim == 3 else values)[..., None]
     return (values + 0.5) / 2**bits
