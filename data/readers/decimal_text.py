@@ -65,7 +65,8 @@ class DecimalTable:
         quotient, rest = np.divmod(up, divisor)
         twice = 2 * rest
         rounded = quotient + ((twice > divisor) | ((twice == divisor) & (quotient % 2 == 1)))
-        return np.where(shift < -_DIGITS, 0, rounded)
+        beyond = np.where(shift == -_DIGITS - 1, np.sign(mantissas) * (np.abs(mantissas) > 5 * 10**_DIGITS), 0)
+        return np.where(shift < -_DIGITS, beyond, rounded)
 
 
 def read_decimal_table(path: Path, what: str, *, content: bytes | None = None, first_line: int = 1) -> DecimalTable:

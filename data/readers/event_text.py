@@ -40,13 +40,11 @@ def looks_like_events(head: bytes) -> bool:
     lines = [line for line in text.split("\n")[:-1] or [text] if line.strip() and not line.startswith("#")]
     if not lines:
         return False
-    rows = [re.split(r"[\s,;]+", line.strip(" \t\r,;")) for line in lines]
-    if _HEADER.search(rows[0][0]):
-        return len(rows[0]) == 4 and {_NAMES.get(name.lower().split("[")[0]) for name in rows[0]} == set(
-            EventColumns._fields
-        )
-    start = 1 if len(rows[0]) == 2 and len(rows) > 1 else 0
-    return all(len(row) == 4 and all(map(_is_number, row)) for row in rows[start:])
+    rows = [re.split(r"[\s,;]+", line.strip(" \t\r,;")) for line in lines[:2]]
+    if _HEADER.match(rows[0][0]):
+        return len(rows[0]) == 4 and {_meaning(word)[0] for word in rows[0]} == set(EventColumns._fields)
+    row = rows[1] if len(rows[0]) == 2 and len(rows) > 1 else rows[0]
+    return len(row) == 4 and all(map(_is_number, row))
 
 
 def read_event_text(path: Path) -> RawEvents:
@@ -94,17 +92,23 @@ def _named_columns(path: Path, words: list[str]) -> tuple[EventColumns, TimeUnit
     """Columns by their names, as "x,y,p,t" or "t[us] x y p"."""
     unit, places = None, {}
     for i, word in enumerate(words):
-        name, _, rest = word.lower().replace("(", "[").partition("[")
-        stem, _, suffix = name.rpartition("_") if "_" in name and name.rpartition("_")[2] in _UNITS else (name, "", "")
-        meaning = _NAMES.get(stem)
+        meaning, stated = _meaning(word)
         if meaning is None:
             raise CorruptFile(path, "line 1", f"names a column {word!r}; expected {_WHAT}")
         places[meaning] = i
-        if meaning == "t":
-            unit = _UNITS.get(rest.rstrip("])")) or _UNITS.get(suffix)
+        unit = unit or stated
     if len(places) != 4 or len(words) != 4:
         raise CorruptFile(path, "line 1", f"names the columns {' '.join(words)}; expected {_WHAT}")
     return EventColumns(**places), unit
+
+
+def _meaning(word: str) -> tuple[str | None, TimeUnit | None]:
+    """What a column's name says: "timestamp_us" and "t[us]" are times in microseconds."""
+    name, _, unit = word.lower().replace("(", "[").partition("[")
+    if name not in _NAMES and "_" in name:
+        name, _, unit = name.rpartition("_")
+    meaning = _NAMES.get(name)
+    return meaning, _UNITS.get(unit.rstrip("])")) if meaning == "t" else None
 
 
 def _whole(path: Path, table: DecimalTable, column: int, name: str) -> np.ndarray:

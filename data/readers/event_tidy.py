@@ -159,9 +159,6 @@ def _sorted(columns: tuple[np.ndarray, ...], notes: list[str]) -> tuple[np.ndarr
     if not count:
         return columns
     furthest = int((np.maximum.accumulate(t_ns) - t_ns).max())
-    notes.append(
-        f"times ran back {count} times, by up to {furthest / 1e3:g} us; the events were sorted by time (equal ones "
-        "in their order)"
-    )
+    notes.append(f"times ran back {count} times, by up to {furthest / 1e3:g} us; the events were sorted by time")
     order = np.argsort(t_ns, kind="stable")
     return tuple(column[order] for column in columns)

@@ -12,11 +12,14 @@ from .event_file import NANOSECONDS, TimeUnit
 _WORDS: dict[TimeUnit, str] = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _USUAL_RATE = 10**5.5
 """Events a second; recordings have 10^4 to 10^7."""
+_USUAL_SECONDS = 10.0
+_WEIGHT_OF_DURATION = 0.7
+"""Beside that of the rate, each by its decades from what is usual."""
 _EPOCH_S = (946_684_800, 4_102_444_800)
 """The years 2000 to 2100 as Unix times."""
 _EPOCH_BONUS = 2.5
 """Decades of rate that a date of our time outweighs."""
-_MICROSECOND_BONUS = 0.75
+_MICROSECOND_BONUS = 1.0
 """Decades; most files with whole numbers hold microseconds."""
 _COUNTERS = (1 << 24, 1 << 31, 1 << 32)
 """Where counters begin again, where the format does not say."""
@@ -89,7 +92,10 @@ def find_counter(t: np.ndarray) -> int | None:
 
 def _cost(unit: TimeUnit, first: float, span: float, count: int, is_whole: bool) -> float:
     seconds = span * NANOSECONDS[unit] / 1e9
-    cost = abs(math.log10(count / seconds / _USUAL_RATE)) if seconds else 0.0
+    cost = 0.0
+    if seconds:
+        cost = abs(math.log10(count / seconds / _USUAL_RATE))
+        cost += _WEIGHT_OF_DURATION * abs(math.log10(seconds / _USUAL_SECONDS))
     if _EPOCH_S[0] <= first * NANOSECONDS[unit] / 1e9 <= _EPOCH_S[1]:
         cost -= _EPOCH_BONUS
     if not is_whole and unit in ("us", "ns"):

@@ -151,9 +151,7 @@ def test_an_absurd_count_of_events_takes_no_memory(tmp_path: Path) -> None:
     place = len(ros_header(0)) + 8
     data = good.data[:place] + struct.pack("<I", 0xFFFFFFFF) + good.data[place + 4 :]
     (tmp_path / "a.bag").write_bytes(bag([good._replace(data=data)]))
-    with pytest.raises(
-        CorruptFile, match=r"topic /dvs/events: a message of \d+ bytes, where 558\d+ are needed"
-    ):
+    with pytest.raises(CorruptFile, match=r"topic /dvs/events: a message of \d+ bytes, where 558\d+ are needed"):
         read_events(tmp_path / "a.bag")
 
 
