@@ -22,7 +22,7 @@ from ..data.event_camera import ContrastThresholds
 from ..data.event_stream import EventStream, concatenate
 from .bayer import mosaic
 from .intensities import grey
-from .kernels.numpy_simulate import PixelEvents, PixelState, PixelTraits
+from .kernels.numpy_simulate import PixelState, PixelTraits
 
 ADVANCE = Op(
     "simulate_events",
@@ -33,7 +33,7 @@ ADVANCE = Op(
 )
 _LEAST_THRESHOLD = 0.01
 """Of a pixel, whatever its variation."""
-_AT_ONCE = 1 << 20
+_AT_ONCE = 1 << 22
 """Pixels of frames that are in memory as logarithms at a time."""
 
 
@@ -99,7 +99,7 @@ class EventSimulator:
         """
         if len(t_ns) != len(frames) or not len(frames):
             raise InvalidInput(f"{len(frames)} frames and {len(t_ns)} times; give one each, at least one")
-        levels = np.stack([self._log_intensity(frame).ravel() for frame in frames])
+        levels = self._log_intensities(frames)
         times = np.array([int(t) for t in t_ns], np.int64)
         if self._state is None or self._traits is None:
             self._state, self._traits = self._start(int(times[0]), levels[0])
@@ -111,28 +111,27 @@ class EventSimulator:
                 f"a frame at {latest[i + 1]} ns after one at {latest[i]} ns; expected frames in order, each at its own time"
             )
         self._state, found = self._advance(self._state, self._traits, times, levels)
-        return self._stream(found)
+        return EventStream(found.x, found.y, found.t_ns, found.polarity, *self._size)
 
-    def _log_intensity(self, frame: np.ndarray) -> Float64[np.ndarray, "h w"]:
-        if frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] != 3) or frame.dtype.kind != "f":
-            raise ShapeMismatch(f"a frame of {frame.dtype} {frame.shape}; expected floats of (h, w) or (h, w, 3)")
-        if self.sensor.bayer_pattern:
-            frame = mosaic(frame, self.sensor.bayer_pattern)
-        elif frame.ndim == 3:
-            frame = grey(frame)
-        if self._state is not None and frame.shape != self._size:
-            raise ShapeMismatch(f"a frame of {frame.shape} after frames of {self._size}; expected one size")
-        self._size = frame.shape
-        shifted = np.add(frame, self.sensor.log_offset, dtype=np.float64)
-        least = shifted.min() if shifted.size else 1.0
-        if not (least > 0 and np.isfinite(shifted.max(initial=0.0))):
-            if np.isfinite(shifted).all():
-                raise InvalidInput(
-                    f"an intensity of {least - self.sensor.log_offset:g} has no logarithm; expected 0 or more, with a "
-                    "log_offset above 0"
-                )
-            raise NotFinite("a frame has NaN or infinite intensities; repair it first")
-        return np.log(shifted, out=shifted)
+    def _log_intensities(self, frames: Sequence[np.ndarray]) -> Float64[np.ndarray, "f p"]:
+        size = frames[0].shape[:2] if self._state is None else self._size
+        levels = np.empty((len(frames), *size))
+        for frame, level in zip(frames, levels, strict=True):
+            if frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] != 3) or frame.dtype.kind != "f":
+                raise ShapeMismatch(f"a frame of {frame.dtype} {frame.shape}; expected floats of (h, w) or (h, w, 3)")
+            if frame.shape[:2] != size:
+                raise ShapeMismatch(f"a frame of {frame.shape[:2]} after frames of {size}; expected one size")
+            if self.sensor.bayer_pattern:
+                frame = mosaic(frame, self.sensor.bayer_pattern)
+            elif frame.ndim == 3:
+                frame = grey(frame)
+            np.add(frame, self.sensor.log_offset, out=level, dtype=np.float64)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                np.log(level, out=level)
+            if not np.isfinite(level.sum()):
+                raise _no_logarithm(frame, self.sensor.log_offset)
+        self._size = size
+        return levels.reshape(len(frames), -1)
 
     def _start(self, t: int, level: np.ndarray) -> tuple[PixelState, PixelTraits]:
         n, sensor = len(level), self.sensor
@@ -146,12 +145,8 @@ class EventSimulator:
         period = sensor.refractory_period_ns
         wake = t + (rng.integers(0, period, n) if period else np.zeros(n, np.int64))
         leak = sensor.leak_rate_hz * 1e-9 * positive
-        return PixelState(wake, level.copy(), level.copy(), t), PixelTraits(positive, negative, leak, period)
-
-    def _stream(self, found: PixelEvents) -> EventStream:
-        height, width = self._size
-        y, x = np.divmod(found.pixel, width)
-        return EventStream(x.astype(np.int16), y.astype(np.int16), found.t_ns, found.polarity, height, width)
+        traits = PixelTraits(positive, negative, leak, period, self._size[1])
+        return PixelState(wake, level.copy(), level.copy(), t), traits
 
 
 def simulate_frames(
@@ -195,3 +190,12 @@ def portions(
             times, images = [], []
     if images:
         yield times, images
+
+
+def _no_logarithm(frame: np.ndarray, offset: float) -> InvalidInput:
+    if not np.isfinite(frame).all():
+        return NotFinite("a frame has NaN or infinite intensities; repair it first")
+    return InvalidInput(
+        f"an intensity of {frame.min():g} has no logarithm with a log_offset of {offset:g}; expected 0 or more, and an offset "
+        "above 0 where a pixel is black"
+    )

@@ -1,7 +1,8 @@
 """Pixels that fire, compiled: blocks of pixels go through all frames on their own, then events are sorted interval by interval.
 
 Nothing depends on who computes a block: the same bits come from any number of threads. An event lies after the frame before it
-and not after the next one, so that sorting within the intervals sorts all.
+and not after the next one, so that sorting within the intervals sorts all. An event is one number until then: nanoseconds since
+the frame before, in the lower bits its pixel, in the lowest its polarity. These numbers are all different.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from jaxtyping import Float64, Int64
 from numba import njit
 
+from ...core.errors import InvalidInput
 from ...core.threads import parallel_code
 from .numpy_simulate import PixelEvents, PixelState, PixelTraits
 
@@ -35,44 +37,47 @@ def why_unusable(device: torch.device) -> str | None:
 def advance(
     state: PixelState, traits: PixelTraits, t_ns: Int64[np.ndarray, "f"], levels: Float64[np.ndarray, "f p"]
 ) -> tuple[PixelState, PixelEvents]:
-    """See :func:`.numpy_simulate.advance`."""
+    """See :func:`.numpy_simulate.advance`.
+
+    Raises:
+        InvalidInput: Frames so far apart that an event does not fit into 63 bits: an hour for a sensor of a megapixel.
+    """
     n_frames, n_pixels = levels.shape
     blocks = (n_pixels + _BLOCK - 1) // _BLOCK
     times = np.concatenate([[state.t_ns], t_ns]).astype(np.int64)
-    given = (traits.positive, traits.negative, traits.leak, traits.refractory_period_ns)
+    low_bits = (2 * n_pixels).bit_length()
+    if n_frames and int(np.diff(times).max()) >= 1 << (63 - low_bits):
+        raise InvalidInput(f"frames lie up to {np.diff(times).max()} ns apart; give frames in between")
+    given = (traits.positive, traits.negative, traits.leak, traits.refractory_period_ns, low_bits)
     slots = _SLOTS
     while True:
         after = state.t_reference.copy(), state.reference.copy()
-        counts = np.zeros((blocks, n_frames), np.int64)
-        t, place = np.empty((blocks, slots), np.int64), np.empty((blocks, slots), np.int32)
+        found, counts = np.empty((blocks, slots), np.int64), np.zeros((blocks, n_frames), np.int64)
         with parallel_code():
-            _fire(times, state.level, levels, *after, *given, t, place, counts)
+            _fire(times, state.level, levels, *after, *given, found, counts)
         needed = int(counts.sum(1).max()) if counts.size else 0
         if needed <= slots:
             break
         slots = needed  # counted to the end, so that once again is enough
-    events = _sorted(times, counts, t, place)
     level = levels[-1].copy() if n_frames else state.level
-    return PixelState(*after, level, int(times[-1])), events
+    return PixelState(*after, level, int(times[-1])), _sorted(times, counts, found, low_bits, traits.width)
 
 
-def _sorted(times: np.ndarray, counts: np.ndarray, t: np.ndarray, place: np.ndarray) -> PixelEvents:
+def _sorted(times: np.ndarray, counts: np.ndarray, found: np.ndarray, low_bits: int, width: int) -> PixelEvents:
     n = int(counts.sum())
-    pixels, t_sorted, polarity = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int8)
+    x, y, t_ns, polarity = np.empty(n, np.int16), np.empty(n, np.int16), np.empty(n, np.int64), np.empty(n, np.int8)
     ends = np.cumsum(counts.sum(0))
     before = np.cumsum(counts, 1) - counts  # in each block, events of earlier intervals
     with parallel_code():
-        _collect(times, ends, counts, before, t, place, pixels, t_sorted, polarity)
-    return PixelEvents(pixels, t_sorted, polarity)
+        _collect(times, ends, counts, before, found, low_bits, width, x, y, t_ns, polarity)
+    return PixelEvents(x, y, t_ns, polarity)
 
 
 @no_type_check
 @njit(parallel=True, **_OPTIONS)
-def _fire(
-    times, first, levels, t_reference, reference, positive, negative, leak, refractory, found_t, found_place, counts
-):
+def _fire(times, first, levels, t_reference, reference, positive, negative, leak, refractory, low_bits, found, counts):
     n_frames, n_pixels = levels.shape
-    for block in numba.prange(found_t.shape[0]):
+    for block in numba.prange(found.shape[0]):
         begin, stop = block * _BLOCK, min(n_pixels, (block + 1) * _BLOCK)
         n = 0
         for frame in range(n_frames):
@@ -92,17 +97,17 @@ def _fire(
                         reference[pixel] = low + (high - low) * ((since - start) / (end - start))
                     change = high - reference[pixel] + leak[pixel] * (end - since)
                     if change >= positive[pixel]:
-                        threshold, code = positive[pixel], pixel
+                        threshold, code = positive[pixel], 2 * pixel + 1
                     elif change <= -negative[pixel]:
-                        threshold, code = -negative[pixel], ~pixel
+                        threshold, code = -negative[pixel], 2 * pixel
                     else:
                         break
                     base, done = since, 0.0
                     if since <= start:
                         base, done = start, low - reference[pixel] + leak[pixel] * (start - since)
                     t = min(end, base + max(1, np.int64(math.ceil((threshold - done) / slope))))
-                    if n < found_t.shape[1]:
-                        found_t[block, n], found_place[block, n] = t, code
+                    if n < found.shape[1]:
+                        found[block, n] = (t - start) << low_bits | code
                     n += 1
                     since = t + refractory
                 t_reference[pixel] = since
@@ -111,51 +116,52 @@ def _fire(
 
 @no_type_check
 @njit(parallel=True, **_OPTIONS)
-def _collect(times, ends, counts, before, found_t, found_place, pixels, t_ns, polarity):
+def _collect(times, ends, counts, before, found, low_bits, width, x, y, t_ns, polarity):
     for frame in numba.prange(len(ends)):
         n = counts[:, frame].sum()
-        first = ends[frame] - n
-        t, place = np.empty(n, np.int64), np.empty(n, np.int32)
+        mixed = np.empty(n, np.int64)
         i = 0
         for block in range(len(counts)):
             for k in range(before[block, frame], before[block, frame] + counts[block, frame]):
-                t[i], place[i] = found_t[block, k], found_place[block, k]
+                mixed[i] = found[block, k]
                 i += 1
-        order = _order(t, times[frame], times[frame + 1])
+        events = _sort(mixed, (times[frame + 1] - times[frame] + 1) << low_bits)
+        first = ends[frame] - n
         for i in range(n):
-            code = place[order[i]]
-            pixels[first + i] = code if code >= 0 else ~code
-            polarity[first + i] = 1 if code >= 0 else -1
-            t_ns[first + i] = t[order[i]]
+            code = np.uint32(events[i] & ((np.int64(1) << low_bits) - 1))
+            row = (code >> np.uint32(1)) // np.uint32(width)
+            y[first + i] = row
+            x[first + i] = (code >> np.uint32(1)) - row * np.uint32(width)
+            polarity[first + i] = 1 if code & np.uint32(1) else -1
+            t_ns[first + i] = times[frame] + (events[i] >> low_bits)
 
 
 @no_type_check
 @njit(**_OPTIONS)
-def _order(t, start, end):
-    """Rows in the order of time; of equal times the earlier row first. Sorts into buckets of equal width, then within each."""
-    n = len(t)
+def _sort(values, limit):
+    """Numbers in 0..limit in order: into buckets of equal width, then each bucket on its own."""
+    n = len(values)
     buckets = max(1, n // 2)
-    scale = buckets / (end - start)
-    bucket, firsts = np.empty(n, np.int32), np.zeros(buckets + 1, np.int32)
+    scale = buckets / limit
+    firsts = np.zeros(buckets + 1, np.int32)
     for i in range(n):
-        bucket[i] = min(buckets - 1, np.int64((t[i] - start) * scale))
-        firsts[bucket[i] + 1] += 1
+        firsts[min(buckets - 1, np.int64(values[i] * scale)) + 1] += 1
     for k in range(buckets):
         firsts[k + 1] += firsts[k]
-    order, filled = np.empty(n, np.int32), firsts.copy()
+    out, filled = np.empty(n, np.int64), firsts.copy()
     for i in range(n):
-        order[filled[bucket[i]]] = i
-        filled[bucket[i]] += 1
+        k = min(buckets - 1, np.int64(values[i] * scale))
+        out[filled[k]] = values[i]
+        filled[k] += 1
     for k in range(buckets):
         first, last = firsts[k], firsts[k + 1]
         if last - first > _SHORT:
-            rows = order[first:last].copy()
-            order[first:last] = rows[np.argsort(t[rows], kind="mergesort")]
+            out[first:last] = np.sort(out[first:last])
             continue
         for i in range(first + 1, last):
-            row, j = order[i], i
-            while j > first and t[order[j - 1]] > t[row]:
-                order[j] = order[j - 1]
+            value, j = out[i], i
+            while j > first and out[j - 1] > value:
+                out[j] = out[j - 1]
                 j -= 1
-            order[j] = row
-    return order
+            out[j] = value
+    return out

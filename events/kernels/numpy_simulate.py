@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int8, Int64
+from jaxtyping import Float64, Int8, Int16, Int64
 
 
 @dataclass(eq=False)
@@ -34,13 +34,16 @@ class PixelTraits:
     leak: Float64[np.ndarray, "p"]
     """What the log intensity seems to gain in a nanosecond."""
     refractory_period_ns: int
+    width: int
+    """Of the sensor, whose pixels are counted row by row."""
 
 
 @dataclass(frozen=True, eq=False)
 class PixelEvents:
-    """Events sorted by time, of equal times by pixel; the sensor's pixels are counted row by row."""
+    """Events sorted by time, of equal times by row and column."""
 
-    pixel: Int64[np.ndarray, "e"]
+    x: Int16[np.ndarray, "e"]
+    y: Int16[np.ndarray, "e"]
     t_ns: Int64[np.ndarray, "e"]
     polarity: Int8[np.ndarray, "e"]
 
@@ -71,7 +74,8 @@ def advance(
     t, pixels, polarity = np.array(fired, np.int64).reshape(-1, 3).T
     last = levels[-1].copy() if len(levels) else state.level
     after = PixelState(t_reference, reference, last, int(t_ns[-1]) if len(t_ns) else state.t_ns)
-    return after, PixelEvents(pixels.copy(), t.copy(), polarity.astype(np.int8))
+    y, x = (part.astype(np.int16) for part in np.divmod(pixels, traits.width))
+    return after, PixelEvents(x, y, t.copy(), polarity.astype(np.int8))
 
 
 def _between_frames(

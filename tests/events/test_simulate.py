@@ -229,6 +229,12 @@ def test_without_filters_colours_become_grey() -> None:
     assert_same(simulate_frames(colors, sensor()), simulate_frames(greys, sensor()))
 
 
+def test_single_precision_frames_are_computed_with_in_double_precision() -> None:
+    frames = [(t, image.astype(np.float32)) for t, image in flicker()]
+    doubled = [(t, image.astype(np.float64)) for t, image in frames]
+    assert_same(simulate_frames(frames, sensor(log_offset=0.002)), simulate_frames(doubled, sensor(log_offset=0.002)))
+
+
 def test_a_flash_of_many_events_in_one_interval_is_sorted_and_complete() -> None:
     dark, light = np.full((60, 50), 0.01), np.full((60, 50), 1.0)
     light[0] = 0.5
@@ -257,7 +263,7 @@ def test_frames_that_make_no_sense_are_refused() -> None:
         simulator.feed([1], [image.T])
     with pytest.raises(NotFinite, match="NaN or infinite intensities"):
         simulate_frames([(0, image), (1, image * np.nan)], sensor())
-    with pytest.raises(InvalidInput, match="an intensity of 0 has no logarithm"):
+    with pytest.raises(InvalidInput, match="an intensity of 0 has no logarithm with a log_offset of 0"):
         simulate_frames([(0, image), (1, image * 0)], sensor())
     with pytest.raises(ShapeMismatch, match="expected floats"):
         simulate_frames([(0, (255 * image).astype(np.uint8))], sensor())
