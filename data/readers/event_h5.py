@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...core.errors import BackendUnavailable, CorruptFile, MissingPart, UnknownFormat, UnsafeFile
+from ...core.errors import BackendUnavailable, CorruptFile, MissingPart, TrisparseError, UnknownFormat, UnsafeFile
 from .event_columns import event_columns
 from .event_file import NANOSECONDS, RawEvents, TimeUnit
 
@@ -82,11 +82,12 @@ def _open(path: Path) -> Iterator[Any]:
     with suppress(ImportError):
         import_module("hdf5plugin")  # registers Blosc, Zstandard and others; h5py alone knows gzip and lzf
     try:
-        file = h5py.File(path, "r")
+        with h5py.File(path, "r") as file:
+            yield file
+    except TrisparseError:  # of which some are ValueErrors too
+        raise
     except _H5_ERRORS as error:
-        raise CorruptFile(path, "HDF5", f"cannot be opened ({error}); truncated? copy the file again") from error
-    with file:
-        yield file
+        raise CorruptFile(path, "HDF5", f"{error!s:.120}; truncated or damaged: copy the file again") from error
 
 
 def _find(path: Path, file: Any, group: str | None) -> list[_Columns]:
@@ -156,9 +157,15 @@ def _member(path: Path, place: Any, key: str, *, is_optional: bool = False) -> A
                 f"{path}: {key!r} leads into another file, {link.filename!r:.80}; expected the data in this one"
             )
         member = place[key]
+        if not (_is_group(member) or hasattr(member, "shape")):
+            raise KeyError(f"a {type(member).__name__}")
         is_elsewhere = not _is_group(member) and (
             getattr(member, "external", None) or getattr(member, "is_virtual", False)
         )
+    except UnsafeFile:
+        if is_optional:
+            return None
+        raise
     except _H5_ERRORS as error:
         if is_optional:
             return None
