@@ -106,11 +106,11 @@ def read_esim_camera(path: Path) -> EventCamera:
     coefficients = arrays.read("distortion_params").reshape(-1)
     if coefficients.dtype.kind not in "fiu":
         raise CorruptFile(path, "distortion_params", f"{coefficients.dtype}, expected numbers")
-    size = int(_scalar(path, arrays, "img_width", 0)), int(_scalar(path, arrays, "img_height", 0))
+    size = int(_scalar(path, arrays, "img_width", 0.0)), int(_scalar(path, arrays, "img_height", 0.0))
     positive, negative = (_scalar(path, arrays, f"{sign}_contrast_threshold", 0.0) for sign in ("pos", "neg"))
     refractory = _scalar(path, arrays, "refractory_period", -1.0)
     try:
-        thresholds = ContrastThresholds(float(positive), float(negative)) if positive or negative else None
+        thresholds = ContrastThresholds(positive, negative) if positive or negative else None
     except InvalidInput as error:
         raise CorruptFile(path, "contrast thresholds", str(error)) from error
     return camera_of(
@@ -122,7 +122,7 @@ def read_esim_camera(path: Path) -> EventCamera:
         coefficients,
         bayer_pattern=str(arrays.read("bayer_pattern")) if "bayer_pattern" in arrays.names else "",
         thresholds=thresholds,
-        refractory_period_ns=float(refractory) if refractory >= 0 else None,
+        refractory_period_ns=refractory if refractory >= 0 else None,
     )
 
 
@@ -143,6 +143,10 @@ def read_tumvie_rig(path: Path) -> tuple[RigCamera, ...]:
     for i, (pose, lens, size) in enumerate(zip(*lists, strict=True)):
         where = f"camera {i}"
         kind = entry(path, where, lens, "camera_type", str)
+        if kind not in ("kb4", "pinhole"):
+            raise UnknownFormat(
+                f"{path}: {where}: a camera of type {kind!r:.40} is not read here; expected kb4 or pinhole"
+            )
         numbers = entry(path, where, lens, "intrinsics", dict)
         matrix = _matrix(*(_number(path, where, numbers, key) for key in ("fx", "fy", "cx", "cy")))
         coefficients = [_number(path, where, numbers, key) for key in ("k1", "k2", "k3", "k4")] if kind == "kb4" else []
@@ -261,4 +265,4 @@ def _scalar(path: Path, arrays: ArrayFile, name: str, default: float) -> float:
     value = arrays.read(name)
     if value.size != 1 or value.dtype.kind not in "fiu":
         raise CorruptFile(path, name, f"{value.dtype} of shape {value.shape}, expected one number")
-    return value.reshape(-1)[0].item()
+    return float(value.reshape(-1)[0])

@@ -106,7 +106,7 @@ def read_pose_text(path: Path, unit: TimeUnit | None = None) -> RawPoses:
     content = path.read_bytes()
     first, _, rest = content.partition(b"\n")
     header = first.decode("utf-8", "replace")
-    has_names = re.search(r"[A-DF-Za-df-z_]", header.lstrip("#")) is not None  # e is of exponents
+    has_names = re.match(r"\s*#*\s*[A-Za-z_]", header) is not None
     if has_names and not header.lstrip().startswith("#"):
         table = read_decimal_table(path, _WHAT, content=rest, first_line=2)
     else:
