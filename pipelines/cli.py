@@ -68,6 +68,9 @@ COMMANDS: dict[str, Row] = {
     "evaluate sr3d": Row("evaluate_datasets:EvaluateSr3d", "measure it on your copy of SR3D"),
     "evaluate views": Row("evaluate_views:EvaluateViews", "measure renders of new views on photos held back"),
     "convert-checkpoint": Row("convert_checkpoint:ConvertCheckpoint", "published TSP3D checkpoints to safetensors"),
+    "events info": Row("events:Info", "what is in a recording of an event camera"),
+    "events convert": Row("events:Convert", "a recording in another format, with poses and calibration"),
+    "events show": Row("events:Show", "a picture of the events of a recording"),
     "setup": Row("setup:Setup", "fetch the text model, which a wheel cannot carry"),
     "backends": Row("backends:Backends", "what runs here, and why not"),
 }

@@ -137,15 +137,24 @@ def write_esim_recording(
     last = first if trajectory is None else int(trajectory.t_ns[-1])
     largest = max(abs(first), abs(last))
     shift = t0 if largest > _EXACT else 0
-    folder.mkdir(parents=True, exist_ok=True)
-    if recording.camera is not None:
-        _save(folder / CALIBRATION, _calibration_arrays(recording.camera))
-    if trajectory is not None:
-        _save(folder / POSES, _pose_arrays(trajectory, shift))
+    write_esim_companions(folder, recording, shift)
     if photos is not None and len(photos):
         _write_views(folder / "views", photos)
     _save(folder / EVENTS, _event_arrays(stream, shift))
     return (f"times count from {t0} ns on, the first {'event' if trajectory is None else 'pose'}",) if shift else ()
+
+
+def write_esim_companions(folder: Path, recording: EventRecording, shift_ns: int = 0) -> None:
+    """Write poses and calibration only, where they are known, their times less a shift.
+
+    Raises:
+        InvalidInput: The lens has coefficients that the format does not hold.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if recording.camera is not None:
+        _save(folder / CALIBRATION, _calibration_arrays(recording.camera))
+    if recording.trajectory is not None:
+        _save(folder / POSES, _pose_arrays(recording.trajectory, shift_ns))
 
 
 def _at_stamps(raw: RawPoses, stamps: np.ndarray) -> RawPoses:

@@ -88,6 +88,12 @@ def write_event_text(path: Path, stream: EventStream) -> None:
             file.writelines(f"{sign}{s}.{ns:09d} {x} {y} {p:d}\n" for sign, s, ns, x, y, p in rows)
 
 
+def seconds_text(t_ns: int) -> str:
+    """A time as seconds with nine decimals."""
+    seconds, rest = divmod(abs(t_ns), 1_000_000_000)
+    return f"{'-' if t_ns < 0 else ''}{seconds}.{rest:09d}"
+
+
 def _named_columns(path: Path, words: list[str]) -> tuple[EventColumns, TimeUnit | None]:
     """Columns by their names, as "x,y,p,t" or "t[us] x y p"."""
     unit, places = None, {}

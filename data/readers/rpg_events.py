@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from ...core.errors import CorruptFile, MissingPart
+from ...core.files import write_text
 from ..event_camera import EventCamera
 from ..event_recording import EventRecording, Frames
 from ..trajectory import Interpolation
@@ -14,6 +15,7 @@ from .decimal_text import read_decimal_table
 from .event_calibration import read_rpg_camera
 from .event_file import TimeUnit
 from .event_poses import read_trajectory
+from .event_text import seconds_text, write_event_text
 from .events import read_events
 from .photo_folders import inner_path
 
@@ -64,6 +66,31 @@ def read_rpg_recording(
     if (path / PHOTOS).is_file() and camera is not None:
         frames = read_rpg_frames(path, camera)
     return EventRecording(events.stream, f"RPG ({events.format})", trajectory, camera, frames, tuple(notes))
+
+
+def write_rpg_recording(path: Path, recording: EventRecording) -> tuple[str, ...]:
+    """Write ``events.txt``, and ``groundtruth.txt`` and ``calib.txt`` where they are known.
+
+    Returns:
+        Notes on what the format does not hold.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    notes = []
+    if (trajectory := recording.trajectory) is not None:
+        rows = zip(trajectory.t_ns.tolist(), trajectory.centers.tolist(), trajectory.quats.tolist(), strict=True)
+        lines = (f"{seconds_text(t)} {' '.join(map(repr, [*c, *q[1:], q[0]]))}\n" for t, c, q in rows)
+        write_text(path / POSES, "".join(lines))
+    if (camera := recording.camera) is not None:
+        if camera.model == "fisheye":
+            notes.append("the calibration is of a fisheye lens, which the format does not hold, and was left out")
+        else:
+            K = camera.K.tolist()
+            numbers = [K[0][0], K[1][1], K[0][2] - 0.5, K[1][2] - 0.5, *camera.distortion.tolist()]
+            write_text(path / CALIBRATION, " ".join(map(repr, numbers)) + "\n")
+        if camera.thresholds is not None or camera.bayer_pattern:
+            notes.append("the format does not hold contrast thresholds, refractory period and colour filters")
+    write_event_text(path / _EVENTS[0], recording.stream)
+    return tuple(notes)
 
 
 def read_rpg_frames(path: Path, camera: EventCamera) -> Frames:

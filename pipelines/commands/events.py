@@ -1,0 +1,259 @@
+"""``trisparse events info``, ``convert`` and ``show``."""
+
+from __future__ import annotations
+
+import json as json_format
+import re
+from abc import ABC
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from ...core.errors import InvalidInput, MissingPart
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ...data.event_recording import EventRecording
+
+
+@dataclass(frozen=True)
+class _RecordingCommand(ABC):
+    """What all commands on recordings ask for."""
+
+    recording: tyro.conf.Positional[Path]
+    """Prophesee RAW (EVT2, EVT3) or DAT, AEDAT4, HDF5, ROS 1 bag, NPZ, text, or a folder of Robust e-NeRF, RPG, TUM-VIE or EDS;
+    told by content."""
+    poses: Path | None = None
+    """Poses of the camera, if not beside the events: lines of t px py pz qx qy qz qw, camera_poses.npz, or a bag."""
+    calibration: Path | None = None
+    """Its calibration, likewise: calib.txt, YAML of Kalibr or ROS, JSON of TUM-VIE, camera_calibration.npz, or a bag."""
+    size: str | None = None
+    """Sensor as WIDTHxHEIGHT in pixels, where the file does not say."""
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    """Unit of the events' times, where the file does not say; guessed from rate and duration otherwise."""
+    part: str | None = None
+    """Which of several sensors: a topic (bag), a group (HDF5), the number of a stream (AEDAT4)."""
+    start: float = 0.0
+    """Seconds after the first event from which on events count."""
+    duration: float | None = None
+    """Seconds from there; to the end by default."""
+    json: bool = False
+    """Print JSON for machines."""
+
+    def _read(self, say: Console) -> EventRecording:
+        from ...data.readers.event_recordings import read_recording
+
+        with say.status(f"reading {self.recording}"):
+            found = read_recording(
+                self.recording,
+                poses=self.poses,
+                calibration=self.calibration,
+                size=_size(self.size),
+                unit=self.time_unit,
+                part=self.part,
+            )
+        for note in found.notes:
+            say.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
+        if self.start == 0 and self.duration is None:
+            return found
+        if self.start < 0 or (self.duration is not None and not self.duration > 0):
+            raise InvalidInput(f"start {self.start} and duration {self.duration} s; expected 0 or more, and above 0")
+        stream = found.stream
+        first = int(stream.t_ns[0]) + round(self.start * 1e9)
+        last = int(stream.t_ns[-1]) + 1 if self.duration is None else first + round(self.duration * 1e9)
+        part = stream.between(first, last)
+        if not len(part):
+            raise MissingPart(f"{self.recording}: no events in that time; it lasts {stream.duration_ns / 1e9:.6g} s")
+        return replace(found, stream=part)
+
+
+@dataclass(frozen=True)
+class Info(_RecordingCommand):
+    """What is in a recording: events, rate, duration, polarities, hot pixels, poses and calibration."""
+
+    def run(self) -> None:
+        from rich.console import Console
+        from rich.table import Table
+
+        from ...data.event_summary import summarize
+
+        say = Console(stderr=True, quiet=self.json)
+        found = self._read(say)
+        with say.status("counting"):
+            summary = summarize(found.stream)
+        report = {"recording": str(self.recording), "format": found.format} | asdict(summary)
+        report |= {"poses": _pose_report(found), "calibration": _calibration_report(found), "notes": list(found.notes)}
+        if self.json:
+            print(json_format.dumps(report))
+            return
+        table = Table(show_header=False, box=None)
+        for row in _rows(found, report):
+            table.add_row(*row)
+        Console().print(table)
+
+
+@dataclass(frozen=True)
+class Convert(_RecordingCommand):
+    """Write a recording in another format, with its poses and calibration where they are known."""
+
+    out: tyro.conf.Positional[Path] = Path("runs/events/converted")
+    """Folder to write."""
+    to: Literal["esim", "mapped", "text"] = "esim"
+    """esim: NPZ files of Robust e-NeRF; mapped: columns as NPY files, for recordings larger than the memory; text: events.txt,
+    and groundtruth.txt, as RPG has them."""
+    drop_hot_pixels: bool = False
+    """Leave out pixels that fire more than five times as often as those around them."""
+    only_with_pose: bool = False
+    """Leave out events before the first and after the last pose."""
+    photos: bool = True
+    """Write photos that were taken beside the events, undistorted, into views/ (esim); --no-photos to leave them out."""
+
+    def run(self) -> None:
+        from rich.console import Console
+
+        say = Console(stderr=True, quiet=self.json)
+        found = self._read(say)
+        notes = []
+        if self.only_with_pose:
+            from ...data.trajectory import events_within
+
+            if found.trajectory is None:
+                found.posed()  # the error
+            else:
+                within = events_within(found.stream, found.trajectory)
+                found, notes = replace(found, stream=within.stream), [within.note] if within.note else []
+        if self.drop_hot_pixels:
+            found, note = _without_hot_pixels(found)
+            notes.append(note)
+        with say.status(f"writing {self.out}"):
+            notes += _write(found, self.out, self.to, with_photos=self.photos)
+        for note in notes:
+            say.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
+        if self.json:
+            report = {"folder": str(self.out), "events": len(found.stream), "notes": [*found.notes, *notes]}
+            print(json_format.dumps(report))
+        else:
+            print(f"{len(found.stream)} events: {self.out}")
+
+
+@dataclass(frozen=True)
+class Show(_RecordingCommand):
+    """A picture of a recording: frames of events over its time, red brighter, blue darker."""
+
+    out: Path | None = None
+    """PNG file to write; runs/events/<recording>.png by default."""
+    frames: int = 6
+    """How many."""
+    milliseconds: float | None = None
+    """How long each lasts; by default so that about every eighth pixel has an event."""
+
+    def run(self) -> None:
+        from rich.console import Console
+
+        from ..event_pictures import draw_event_frames
+
+        say = Console(stderr=True, quiet=self.json)
+        found = self._read(say)
+        path = self.out or Path("runs") / "events" / f"{self.recording.resolve().stem}.png"
+        seconds = None if self.milliseconds is None else self.milliseconds / 1000
+        draw_event_frames(found.stream, path, count=self.frames, seconds=seconds)
+        print(json_format.dumps({"picture": str(path)}) if self.json else f"picture: {path}")
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,6})\s*[x,]\s*(\d{1,6})", text)
+    if match is None:
+        raise InvalidInput(f"a size of {text!r}; expected WIDTHxHEIGHT, as 640x480")
+    return int(match[1]), int(match[2])
+
+
+def _rows(found: EventRecording, report: dict) -> Sequence[tuple[str, str]]:
+    pixels = report["width"] * report["height"]
+    rows = [
+        ("format", f"{report['format']}"),
+        (
+            "sensor",
+            f"{report['width']} x {report['height']} pixels, {report['active_pixels'] / pixels:.1%} of them active",
+        ),
+        ("events", f"{report['events']:,}"),
+        ("duration", f"{report['duration_s']:.6g} s, from {report['first_ns']} ns"),
+        ("rate", f"{report['rate']:.3g} events/s, at most {report['peak_rate']:.3g} in 10 ms"),
+        ("polarity", f"{report['positive_share']:.1%} positive"),
+        (
+            "hot pixels",
+            f"{report['hot_pixels']} with {report['hot_pixel_share']:.1%} of the events; at most "
+            f"{report['most_events_of_a_pixel']} at one pixel",
+        ),
+    ]
+    if (poses := report["poses"]) is None:
+        rows.append(("poses", "none: a reconstruction needs them (--poses)"))
+    else:
+        rows.append(
+            (
+                "poses",
+                f"{poses['poses']} over {poses['duration_s']:.6g} s, a path of {poses['path_m']:.3g} m; "
+                f"{poses['events_with_pose']:,} events have one",
+            )
+        )
+    if (calibration := report["calibration"]) is None:
+        rows.append(("calibration", "none: a reconstruction needs one (--calibration)"))
+    else:
+        rows.append(
+            ("calibration", f"{calibration['model']}, fx {calibration['fx']:.4g}, fy {calibration['fy']:.4g} pixels")
+        )
+    if found.frames is not None:
+        rows.append(("photos", f"{len(found.frames.paths)}"))
+    return rows
+
+
+def _pose_report(found: EventRecording) -> dict | None:
+    trajectory = found.trajectory
+    if trajectory is None:
+        return None
+    steps = (trajectory.centers[1:] - trajectory.centers[:-1]).norm(dim=1)
+    covered = found.stream.between(trajectory.t0_ns, int(trajectory.t_ns[-1]) + 1)
+    return {
+        "poses": len(trajectory),
+        "first_ns": trajectory.t0_ns,
+        "duration_s": trajectory.end / 1e9,
+        "path_m": float(steps.sum()),
+        "events_with_pose": len(covered),
+    }
+
+
+def _calibration_report(found: EventRecording) -> dict | None:
+    camera = found.camera
+    if camera is None:
+        return None
+    fx, fy = float(camera.K[0, 0]), float(camera.K[1, 1])
+    return {"model": camera.model, "fx": fx, "fy": fy, "cx": float(camera.K[0, 2]), "cy": float(camera.K[1, 2])}
+
+
+def _without_hot_pixels(found: EventRecording) -> tuple[EventRecording, str]:
+    from ...data.hot_pixels import hot_pixels, without_pixels
+
+    hot = hot_pixels(found.stream)
+    kept = without_pixels(found.stream, hot)
+    note = f"{int(hot.sum())} hot pixels with {len(found.stream) - len(kept)} events were left out"
+    return replace(found, stream=kept), note
+
+
+def _write(found: EventRecording, out: Path, to: str, *, with_photos: bool) -> list[str]:
+    from ...data.readers.esim import write_esim_companions, write_esim_recording
+    from ...data.readers.event_folder import write_event_folder
+    from ...data.readers.rpg_events import write_rpg_recording
+
+    if to == "esim":
+        photos = found.posed_frames() if with_photos else None
+        return list(write_esim_recording(out, found, photos=photos))
+    if to == "text":
+        return list(write_rpg_recording(out, found))
+    write_event_folder(out, found.stream)
+    write_esim_companions(out, found)
+    return []
