@@ -20,21 +20,21 @@ from ..rendering.features import Views
 from ..rendering.fit import Fit, FitConfig, StepResult
 from ..rendering.fit_features import FeaturesConfig, FeatureTraining
 from ..rendering.gaussians import GaussianCloud
-from ..rendering.initialise import initial_points, normalise_scene
+from ..rendering.initialise import How, initial_points, normalise_scene
+from ..rendering.learned.depth import LearnedDepth
 from ..rendering.planesweep import DepthMaps, depth_maps
 from ..rendering.point_features import PointFeaturesConfig
 from ..rendering.terms import TermsConfig, terms_of
-
-Initialiser = Literal["auto", "planesweep", "sfm", "random"]
 
 
 @dataclass(frozen=True)
 class SplatMethod:
     """How photos become Gaussians."""
 
-    initialise: Initialiser = "auto"
+    initialise: How | LearnedDepth = "auto"
     """Where the first Gaussians are: a plane sweep over the photos ("auto", "planesweep"), points of structure from motion that
-    at least two of the photos see ("sfm"), or anywhere the cameras look ("random")."""
+    at least two of the photos see ("sfm"), anywhere the cameras look ("random"), or depth by a learned model (its name, or a
+    :class:`trisparse.rendering.learned.depth.LearnedDepth` that says where its weights are)."""
     fit: FitConfig = field(default_factory=FitConfig)
     """The optimisation."""
     terms: TermsConfig = field(default_factory=TermsConfig)
@@ -187,7 +187,7 @@ def prepare_fit(photos: PosedImages, method: SplatMethod, *, backend: str = "aut
     scale, new_from_old = normalise_scene(photos.cameras, known)
     frame = Frame(scale, new_from_old)
     photos = frame.of_photos(photos)
-    sweeps = method.initialise in ("auto", "planesweep")
+    sweeps = method.initialise not in ("sfm", "random")
     has_features = method.features is not None and not method.features.network.is_off
     maps = depth_maps(photos) if sweeps or has_features or method.terms.needs_depth_maps else None
     start = initial_points(photos, method.initialise, maps=maps, seed=method.fit.seed)

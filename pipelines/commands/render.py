@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from ...data.cameras import Cameras
     from ...data.posed_images import PosedImages
     from ...rendering.gaussians import GaussianCloud
+    from ..sparse_splats import SplatMethod
 
+How = Literal["auto", "planesweep", "sfm", "random", "depth-anything-3", "mapanything", "vggt"]
 SPLAT_SUFFIXES = (".ply", ".splat", ".spz")
 
 
@@ -47,6 +49,13 @@ class Render:
     """Learn from so many photos, chosen evenly by the rule of LLFF (every eighth is held back)."""
     method: str = "ours"
     """How Gaussians are fitted: "ours", "3dgs" and others (see docs/views.md)."""
+    initialise: How | None = None
+    """Where the first Gaussians are; the method's choice by default, mostly a plane sweep. The last three are learned models,
+    which run in packages of their own (see docs/views.md)."""
+    weights: Path | None = None
+    """Of the learned model; the hub's copy on this machine by default."""
+    allow_download: bool = False
+    """Fetch weights of the learned model that are missing; nothing is fetched otherwise."""
     steps: int | None = None
     """Optimiser steps; the method's by default."""
     longest: int | None = 480
@@ -100,26 +109,20 @@ class Render:
         return {"gaussians": len(file.cloud), "warnings": list(file.notes), **made}
 
     def _from_photos(self, folder: Path) -> dict[str, Any]:
-        from ...core.errors import InvalidInput
         from ...data.camera_paths import orbit
         from ...data.readers.photos import read_photos
         from ...rendering.splat_files.files import read_splats
         from ..runner import Machine, run_stage
-        from ..sparse_splats import METHODS, prepare_photos
+        from ..sparse_splats import prepare_photos
         from ..stages.fit_splats import FitSplats
         from ..store import Store
 
         photos = read_photos(self.photos)
         train, test = self._split(photos)
-        method = METHODS.get(self.method)
-        if method is None:
-            raise InvalidInput(f"no method {self.method!r}; choose from {', '.join(METHODS)}")
-        if self.steps is not None:
-            method = method.with_steps(self.steps)
-        fit = replace(method.fit, seed=self.seed)
+        method = self._method()
         stage = FitSplats(
             photos=self.photos,
-            method=replace(method, fit=fit),
+            method=method,
             train=None if len(train) == len(photos) else train,
             longest=self.longest,
             progress=not self.json,
@@ -130,10 +133,32 @@ class Render:
         small = prepare_photos(photos, self.longest)
         cameras = orbit(small.select(train).cameras, max(self.frames, 1))
         red, green, blue = about["background"]
-        look = Look((red, green, blue), fit.antialiased)
+        look = Look((red, green, blue), method.fit.antialiased)
         made = self._write(folder, cloud, cameras, look, normalize=about["camera_distance"])
         scores = self._compare(folder, cloud, small.select(test), look)
         return {"fit": str(artifact.folder), "gaussians": len(cloud), "warnings": about["warnings"], **made, **scores}
+
+    def _method(self) -> SplatMethod:
+        from ...core.errors import InvalidInput
+        from ...rendering.learned.depth import LEARNED_MODELS, LearnedDepth
+        from ..sparse_splats import METHODS
+
+        method = METHODS.get(self.method)
+        if method is None:
+            raise InvalidInput(f"no method {self.method!r}; choose from {', '.join(METHODS)}")
+        if self.steps is not None:
+            method = method.with_steps(self.steps)
+        model = LEARNED_MODELS.get(self.initialise or "")
+        if model is not None:
+            learned = LearnedDepth(model, self.weights, allow_download=self.allow_download)
+            method = replace(method, initialise=learned)
+        elif self.weights is not None or self.allow_download:
+            raise InvalidInput(
+                f"--weights and --allow-download belong to a learned model; name it: --initialise {'|'.join(LEARNED_MODELS)}"
+            )
+        elif self.initialise is not None:
+            method = replace(method, initialise=self.initialise)
+        return replace(method, fit=replace(method.fit, seed=self.seed))
 
     def _split(self, photos: PosedImages) -> tuple[tuple[int, ...], tuple[int, ...]]:
         from ...core.errors import InvalidInput

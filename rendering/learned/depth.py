@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -42,9 +42,9 @@ class LearnedDepth:
     default the hub's copy on this machine."""
     repository: str | None = None
     """On the hub, where no weights are given: by default the weights with the freest licence."""
-    allow_download: bool = False
+    allow_download: bool = field(default=False, metadata={"key": False})
     """Whether what is missing may be fetched."""
-    device: str = "cpu"
+    device: str = field(default="cpu", metadata={"key": False})
     """Where the model runs."""
 
     def __post_init__(self) -> None:

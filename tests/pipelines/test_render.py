@@ -75,6 +75,17 @@ def test_photos_become_a_video_splats_points_and_scores(
     assert float(center.norm()) < 0.3  # in the photos' world, where the heap is
 
 
+def test_first_gaussians_come_from_where_the_command_says(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = {}
+    for how in ("random", "sfm"):
+        words = ("--initialise", how, "--method", "3dgs-planesweep", "--steps", "1", "--frames", "0", "--export", "ply")
+        assert _render(folder, *words, "--out", tmp_path / how, "--runs", tmp_path / "runs", "--json") == 0
+        counts[how] = json.loads(capsys.readouterr().out)["gaussians"]
+    assert counts == {"random": 1000, "sfm": 80}  # the least that are tried, and the points that came with the photos
+
+
 def test_a_splat_file_is_rendered_as_it_is(tmp_path: Path) -> None:
     write_splats(tmp_path / "heap.ply", _cloud())
     out = tmp_path / "out"
@@ -93,6 +104,8 @@ def test_a_splat_file_is_rendered_as_it_is(tmp_path: Path) -> None:
         (("--train", "0", "9"), "names photo 9"),
         (("--train", "0", "1", "--views", "3"), "choose one"),
         (("--views", "9"), "to train on"),
+        (("--weights", "."), "belong to a learned model"),
+        (("--initialise", "vggt"), "package"),
     ],
 )
 def test_what_cannot_be_rendered_is_one_line(
