@@ -12,6 +12,7 @@ reading photos. Prints means over views and seeds, and each method's gain over t
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -134,6 +135,7 @@ def main() -> None:
     for gain in paired_gains(wanted, wanted[0].method) if wanted else ():
         spread = "" if gain.deviation is None else f"{gain.deviation:.2f}"
         print(f"| {gain.scene} | {gain.method} | {gain.seeds} seeds | {gain.psnr:+.2f} | {spread} |")
+    print(f"<!-- peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB -->")
 
 
 if __name__ == "__main__":

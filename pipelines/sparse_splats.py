@@ -108,6 +108,9 @@ METHODS: dict[str, SplatMethod] = {
     "ours-binocular": _plane_sweep(
         sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=replace(_BINOCULAR, smoothness=0.1)
     ),
+    "ours-early-stop": _plane_sweep(
+        sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=_SMOOTH, early_stop=EarlyStop()
+    ),
     "ours": _plane_sweep(sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=_SMOOTH),
 }
 """Methods by name, for commands and benchmarks."""
