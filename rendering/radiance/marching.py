@@ -76,6 +76,7 @@ def march(
         grid.aabb,
         grid.contraction,
         grid.occupied,
+        grid.occupied_blocks,
         steps.step,
         steps.cone_angle,
     )

@@ -53,6 +53,7 @@ class NerfField(nn.Module):
     """
 
     aabb: Float[Tensor, "6"]
+    contraction: Contraction
 
     def __init__(
         self, config: NerfConfig, aabb: Float[Tensor, "6"], contraction: Contraction, generator: torch.Generator

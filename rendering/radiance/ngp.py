@@ -90,6 +90,7 @@ class NgpField(nn.Module):
     """
 
     aabb: Float[Tensor, "6"]
+    contraction: Contraction
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -12,6 +13,9 @@ from torch import Tensor
 from ...core.errors import InvalidInput, ShapeMismatch
 from .contraction import Contraction, check_aabb, uncontract
 from .steps import MarchingSteps, step_sizes
+
+BLOCK = 8
+"""Cells a side of a block, which rays leave at once if it is empty."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,12 @@ class OccupancyGrid:
                 f"occupancy {tuple(self.occupancy.shape)} and occupied {tuple(self.occupied.shape)}; expected the same "
                 "(x, y, z), none of them 0"
             )
+
+    @cached_property
+    def occupied_blocks(self) -> Bool[Tensor, "a b c"]:
+        """Whether anything is occupied in each block of :data:`BLOCK` cells a side; those at the far ends may be smaller."""
+        cells = self.occupied[None].float()
+        return torch.nn.functional.max_pool3d(cells, BLOCK, ceil_mode=True)[0] > 0
 
     @classmethod
     def empty(cls, aabb: Float[Tensor, "6"], contraction: Contraction, resolution: int) -> OccupancyGrid:

@@ -78,18 +78,15 @@ class _Composite(torch.autograd.Function):
 
             return None, *recomputed_gradients(again, ctx.saved_tensors, grads)
         sigma, rgb = ctx.saved_tensors
-        found = _like(sigma), _like(rgb)
+        of_sigma, of_rgb = _like(sigma), _like(rgb)
+        t_starts, t_ends, starts = _intervals(samples, sigma)
+        sums, weights = _side_by_side(grads).numpy(), _array(grads[3])
+        slots = (of_sigma.numpy(), of_rgb.numpy())
         with parallel_code():
             loops.composite_backward(
-                _array(rgb),
-                *_intervals(samples, sigma),
-                ctx.weights,
-                ctx.left,
-                _array(_side_by_side(grads)),
-                _array(grads[3]),
-                *(value.numpy() for value in found),
+                _array(rgb), t_starts, t_ends, starts, ctx.weights, ctx.left, sums, weights, slots[0], slots[1]
             )
-        return None, *found
+        return None, of_sigma, of_rgb
 
 
 class _CompositeTangent(torch.autograd.Function):
@@ -100,14 +97,9 @@ class _CompositeTangent(torch.autograd.Function):
         inputs = (sigma, sigma_tangent, rgb, rgb_tangent)
         sums, weights = rgb.new_empty(2, samples.n_rays, rgb.shape[1] + 2), sigma.new_empty(2, len(sigma))
         left = np.empty_like(weights[0].numpy())
+        arguments = (*map(_array, inputs), *_intervals(samples, sigma), sums.numpy(), weights.numpy(), left)
         with parallel_code():
-            loops.composite_tangent(
-                *(_array(value) for value in inputs),
-                *_intervals(samples, sigma),
-                sums.numpy(),
-                weights.numpy(),
-                left,
-            )
+            loops.composite_tangent(*arguments)
         ctx.save_for_backward(*inputs)
         ctx.samples, ctx.weights, ctx.left = samples, weights.numpy(), left
         return tuple(x for k in range(2) for x in (sums[k, :, :-2], sums[k, :, -2], sums[k, :, -1], weights[k]))
@@ -117,23 +109,19 @@ class _CompositeTangent(torch.autograd.Function):
         samples: RaySamples = ctx.samples
         if torch.is_grad_enabled():
 
-            def again(*inputs: Tensor) -> Sequence[Tensor]:
-                value, rate = torch_composite.composite_tangent(*inputs, samples)
+            def again(sigma: Tensor, by_sigma: Tensor, rgb: Tensor, by_rgb: Tensor) -> Sequence[Tensor]:
+                value, rate = torch_composite.composite_tangent(sigma, by_sigma, rgb, by_rgb, samples)
                 return *value, *rate
 
             return None, *recomputed_gradients(again, ctx.saved_tensors, grads)
         sigma, sigma_tangent, rgb, rgb_tangent = ctx.saved_tensors
         found = [_like(value) for value in ctx.saved_tensors]
+        sums = torch.stack([_side_by_side(grads[:4]), _side_by_side(grads[4:])]).numpy()
+        weights = torch.stack([grads[3], grads[7]]).numpy()
+        inputs = (*map(_array, (sigma_tangent, rgb, rgb_tangent)), *_intervals(samples, sigma))
+        arguments = (*inputs, ctx.weights, ctx.left, sums, weights, *(value.numpy() for value in found))
         with parallel_code():
-            loops.composite_tangent_backward(
-                *(_array(value) for value in (sigma_tangent, rgb, rgb_tangent)),
-                *_intervals(samples, sigma),
-                ctx.weights,
-                ctx.left,
-                torch.stack([_side_by_side(grads[:4]), _side_by_side(grads[4:])]).numpy(),
-                torch.stack([grads[3], grads[7]]).numpy(),
-                *(value.numpy() for value in found),
-            )
+            loops.composite_tangent_backward(*arguments)
         return None, *found
 
 

@@ -55,11 +55,11 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
         grid: HashGrid = ctx.grid
-        table, *moving = ctx.saved_tensors
+        table, moving = ctx.saved_tensors[0], ctx.saved_tensors[1:]
         if torch.is_grad_enabled():
             return None, *recomputed_gradients(_reference(grid), (table, *moving), grads)
         unit, velocity = _arrays(moving)
-        stacked = (torch.stack(grads) if len(grads) > 1 else grads[0].contiguous()[None]).numpy()
+        stacked = (torch.stack(grads) if len(moving) > 1 else grads[0].contiguous()[None]).numpy()
         scales, shapes = _levels(grid, table)
         pair = (0,) * grid.features
         of_table, of_moving = None, [None] * len(moving)

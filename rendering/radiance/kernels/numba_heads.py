@@ -98,12 +98,12 @@ def _gradients_of(net: loops.Network, weights: Tensor, biases: Tensor) -> list[T
     return found
 
 
-def _chunk_sums(n: int, nets: list[loops.Network], like: Tensor) -> Tensor:
+def _chunk_sums(n: int, nets: Sequence[loops.Network], like: Tensor) -> Tensor:
     size = sum(len(net.weights) + len(net.biases) for net in nets)
     return like.new_zeros(-(-n // loops.CHUNK), size)
 
 
-def _layer_gradients(sums: Tensor, nets: list[loops.Network]) -> list[Tensor]:
+def _layer_gradients(sums: Tensor, nets: Sequence[loops.Network]) -> list[Tensor]:
     total = sums.new_empty(sums.shape[1])
     loops.sum_chunks(sums.numpy(), total.numpy())
     found, at = [], 0
@@ -153,9 +153,9 @@ class _Logits(torch.autograd.Function):
         features = _stacked(inputs[:parts])
         sigma = features.new_empty(parts, features.shape[1])
         rgb = features.new_empty(parts, features.shape[1], len(heads.head[-1][1]))
-        views, nets = _stacked(inputs[parts : 2 * parts]), _both(heads)
+        views, (base, head) = _stacked(inputs[parts : 2 * parts]), _both(heads)
         with parallel_code():
-            loops.logits(features.numpy(), views.numpy(), rows, *nets, sigma.numpy(), rgb.numpy())
+            loops.logits(features.numpy(), views.numpy(), rows, base, head, sigma.numpy(), rgb.numpy())
         return tuple(value for part in range(parts) for value in (sigma[part], rgb[part]))
 
     @staticmethod
@@ -164,16 +164,14 @@ class _Logits(torch.autograd.Function):
         if torch.is_grad_enabled():
             return None, None, None, *recomputed_gradients(_reference(rows, ctx.heads, parts), inputs, grads)
         features, views = _stacked(inputs[:parts]), _stacked(inputs[parts : 2 * parts])
-        nets = _both(_unflat(inputs[2 * parts :], ctx.heads))
-        sigma, rgb = _stacked(grads[::2]), _stacked(grads[1::2])
+        base, head = nets = _both(_unflat(inputs[2 * parts :], ctx.heads))
+        sigma, rgb = _stacked(grads[::2]).numpy(), _stacked(grads[1::2]).numpy()
         found, sums = _like(features), _chunk_sums(features.shape[1], nets, features)
         asked = any(ctx.needs_input_grad[3 + parts : 3 + 2 * parts])
         seen = features.new_empty(parts, features.shape[1] if asked else 0, views.shape[2])
+        x, v, slots = features.numpy(), views.numpy(), (found.numpy(), seen.numpy(), sums.numpy())
         with parallel_code():
-            loops.logits_backward(
-                features.numpy(), views.numpy(), rows, *nets, sigma.numpy(), rgb.numpy(), found.numpy(), seen.numpy(),
-                sums.numpy(),
-            )  # fmt: skip
+            loops.logits_backward(x, v, rows, base, head, sigma, rgb, slots[0], slots[1], slots[2])
             by_layer = _layer_gradients(sums, nets)
         of_views: list[Tensor | None] = [None] * parts
         if asked:
@@ -196,8 +194,8 @@ def _reference(rows: np.ndarray, heads: Heads, parts: int) -> Callable[..., Sequ
     return again
 
 
-def _both(heads: Heads) -> list[loops.Network]:
-    return [_packed(heads.base, heads), _packed(heads.head, heads)]
+def _both(heads: Heads) -> tuple[loops.Network, loops.Network]:
+    return _packed(heads.base, heads), _packed(heads.head, heads)
 
 
 def _stacked(parts: Sequence[Tensor]) -> Tensor:

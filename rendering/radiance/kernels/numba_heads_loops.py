@@ -15,7 +15,7 @@ import numpy as np
 from .softplus import activate, activate_tangent
 from .tiles import SIDE, add_outer_product, add_product
 
-ROWS = 64
+ROWS = 128
 """Samples of a block; a multiple of a tile's side."""
 CHUNK = 4096
 """Samples whose weight gradients are summed together; a multiple of the rows."""
@@ -82,10 +82,7 @@ def _backward(net, acts, grads, slopes, curves, first, rows, sums, sums_bias):
         at, at_bias, place, size = at - here * there, at_bias - there, first + layer, ROWS * here
         x, g = _matrix(acts[place], rows, here), _matrix(grads[place + 1], rows, there)
         add_outer_product(x, g, rows, _matrix(sums[at:], here, there))
-        bias = sums_bias[at_bias : at_bias + there]
-        for row in range(ROWS):
-            for k in range(there):
-                bias[k] += g[row, k]
+        _add_columns(g, sums_bias[at_bias : at_bias + there])
         back = _matrix(grads[place], rows, here)
         back[:] = 0
         add_product(g, _matrix(net.turned[at:], there, here), net.widths[layer + 1], back)
@@ -96,6 +93,16 @@ def _backward(net, acts, grads, slopes, curves, first, rows, sums, sums_bias):
                 tangents = grads[place, size : 2 * size]
                 _add_products(values, tangents, curves[place])
                 _multiply(tangents, slopes[place])
+
+
+@no_type_check
+@numba.njit(**_OPTIONS)
+def _add_columns(values, sums):
+    """Add the rows of values (not of tangents), four at a time, so that one need not wait for the other."""
+    for row in range(0, ROWS, 4):
+        a, b, c, d = values[row], values[row + 1], values[row + 2], values[row + 3]
+        for k in range(len(sums)):
+            sums[k] += (a[k] + b[k]) + (c[k] + d[k])
 
 
 @no_type_check

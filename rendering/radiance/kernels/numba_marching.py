@@ -10,10 +10,13 @@ import numpy as np
 import torch
 
 from ....core.threads import parallel_code
+from ..occupancy import BLOCK
 from .torch_marching import March, Marched
 
-_BLOCK = 32
+_RAYS = 32
 """Rays that a thread takes at once."""
+_MOST_ROOM = 1 << 27
+"""Samples that there may be room for before their number is known; only what is used becomes real memory."""
 _BOX, _SPHERE, _TANH = 0, 1, 2
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
@@ -24,87 +27,152 @@ def why_unusable(device: torch.device) -> str | None:
 
 
 def march(task: March) -> Marched:
-    """See :func:`trisparse.rendering.radiance.marching.march`."""
+    """See :func:`trisparse.rendering.radiance.marching.march`.
+
+    Samples are first written where there is room for as many as a ray could have, then moved together. Where that is more
+    than anyone has, rays are marched twice: once to count.
+    """
     kind = {"aabb": _BOX, "sphere": _SPHERE, "tanh": _TANH}[task.contraction]
     origins, directions = task.origins.double().contiguous().numpy(), task.directions.double().contiguous().numpy()
     limits, box = torch.stack([task.t_min, task.t_max], 1).numpy(), task.aabb.double().contiguous().numpy()
-    occupied = task.occupied.contiguous().numpy()
-    arguments = (origins, directions, limits, box, kind, occupied, task.step, task.cone_angle)
-    starts = np.zeros(len(origins) + 1, np.int64)
-    nothing, no_rays = np.empty(0), np.empty(0, np.int64)
+    occupied, blocks = task.occupied.contiguous().numpy(), task.occupied_blocks.contiguous().numpy()
+    arguments = (origins, directions, limits, box, kind, occupied, blocks, task.step, task.cone_angle)
+    room = np.zeros(len(origins) + 1, np.int64)
+    most = np.nan_to_num((limits[:, 1] - limits[:, 0]) / task.step, nan=0.0).clip(0) + 2
+    np.cumsum(most.astype(np.int64), out=room[1:])
+    has_room = bool(room[-1] <= _MOST_ROOM)
+    starts, nothing = np.zeros(len(origins) + 1, np.int64), np.empty((0, 2))
     with parallel_code():
-        _march(*arguments, starts[1:], False, nothing, nothing, no_rays)
+        loose = np.empty((room[-1], 2)) if has_room else nothing
+        _march(*arguments, room, has_room, starts[1:], loose)
         np.cumsum(starts, out=starts)
-        t_starts, t_ends, rays = np.empty(starts[-1]), np.empty(starts[-1]), np.empty(starts[-1], np.int64)
-        _march(*arguments, starts, True, t_starts, t_ends, rays)
-    return Marched(torch.from_numpy(t_starts), torch.from_numpy(t_ends), torch.from_numpy(rays))
+        ends, rays = np.empty((starts[-1], 2)), np.empty(starts[-1], np.int64)
+        if has_room:
+            _gather(loose, room, starts, ends, rays)
+        else:
+            _march(*arguments, starts, True, starts[1:].copy(), ends)
+            rays = np.repeat(np.arange(len(origins)), np.diff(starts))
+    t = torch.from_numpy(ends)
+    return Marched(t[:, 0], t[:, 1], torch.from_numpy(rays))
+
+
+@no_type_check
+@numba.njit(parallel=True, **_OPTIONS)
+def _gather(loose, room, starts, ends, rays):
+    """Move each ray's samples from where there was room to where they belong."""
+    for block in numba.prange((len(starts) - 1 + _RAYS - 1) // _RAYS):
+        for ray in range(block * _RAYS, min((block + 1) * _RAYS, len(starts) - 1)):
+            for k in range(starts[ray + 1] - starts[ray]):
+                ends[starts[ray] + k, 0], ends[starts[ray] + k, 1] = loose[room[ray] + k, 0], loose[room[ray] + k, 1]
+                rays[starts[ray] + k] = ray
 
 
 @no_type_check
 @numba.njit(parallel=True, **_OPTIONS)
 def _march(
-    origins, directions, limits, box, kind, occupied, step, cone_angle, numbers, is_second, t_starts, t_ends, rays
+    origins, directions, limits, box, kind, occupied, blocks, step, cone_angle, places, is_written, counts, ends
 ):
-    """First count each ray's samples into ``numbers``; then, given where each ray begins, write them."""
-    for block in numba.prange((len(origins) + _BLOCK - 1) // _BLOCK):
-        for ray in range(block * _BLOCK, min((block + 1) * _BLOCK, len(origins))):
-            place = numbers[ray] if is_second else 0
-            near, far = limits[ray]
-            o, d = origins[ray], directions[ray]
-            start, end = near, near + max(near * cone_angle, step)
-            middle = near + max(near * cone_angle, step) / 2
-            while middle < far:
-                x, y, z = o[0] + middle * d[0], o[1] + middle * d[1], o[2] + middle * d[2]
-                is_hit = _is_occupied(x, y, z, box, kind, occupied)
-                if is_hit:
-                    if is_second:
-                        t_starts[place], t_ends[place], rays[place] = start, end, ray
-                    place += 1
-                if is_hit or kind != _BOX:
-                    start = end
-                    end = start + max(start * cone_angle, step)
-                    middle = (start + end) / 2
-                else:
-                    middle += _skip(x, y, z, d, far - middle, box, occupied, step)
-                    half = max(middle * cone_angle, step) / 2
-                    start, end = middle - half, middle + half
-            if not is_second:
-                numbers[ray] = place
+    """Count each ray's samples, and write them from its place on."""
+    for block in numba.prange((len(origins) + _RAYS - 1) // _RAYS):
+        for ray in range(block * _RAYS, min((block + 1) * _RAYS, len(origins))):
+            if kind == _BOX:
+                counts[ray] = _march_box(
+                    origins[ray], directions[ray], limits[ray], box, occupied, blocks, step, cone_angle,
+                    places[ray], is_written, ends,
+                )  # fmt: skip
+            else:
+                counts[ray] = _march_contracted(
+                    origins[ray], directions[ray], limits[ray], box, kind, occupied, step, cone_angle,
+                    places[ray], is_written, ends,
+                )  # fmt: skip
+
+
+@no_type_check
+@numba.njit(**_OPTIONS)
+def _march_box(o, d, limits, box, occupied, blocks, step, cone_angle, first, is_written, ends):
+    """Through a box, in units of its cells; empty cells and blocks of cells are left in whole steps."""
+    nx, ny, nz = occupied.shape
+    x0, dx, over_x = _to_cells(o[0], d[0], box[0], box[3], nx)
+    y0, dy, over_y = _to_cells(o[1], d[1], box[1], box[4], ny)
+    z0, dz, over_z = _to_cells(o[2], d[2], box[2], box[5], nz)
+    near, far = limits
+    start, end = near, near + max(near * cone_angle, step)
+    middle = near + max(near * cone_angle, step) / 2
+    place = first
+    while middle < far:
+        x, y, z = x0 + middle * dx, y0 + middle * dy, z0 + middle * dz
+        is_inside = (x >= 0) & (y >= 0) & (z >= 0) & (x <= nx) & (y <= ny) & (z <= nz)
+        side = 1.0
+        if is_inside:
+            i, j, k = min(int(x), nx - 1), min(int(y), ny - 1), min(int(z), nz - 1)
+            if occupied[i, j, k]:
+                if is_written:
+                    ends[place, 0], ends[place, 1] = start, end
+                place += 1
+                start = end
+                end = start + max(start * cone_angle, step)
+                middle = (start + end) / 2
+                continue
+            if not blocks[i // BLOCK, j // BLOCK, k // BLOCK]:
+                side = float(BLOCK)
+        way = min(_exit(x, dx, over_x, side), _exit(y, dy, over_y, side), _exit(z, dz, over_z, side))
+        middle += max(np.ceil(min(max(way, 0.0), far - middle) / step), 1.0) * step
+        half = max(middle * cone_angle, step) / 2
+        start, end = middle - half, middle + half
+    return place - first
+
+
+@no_type_check
+@numba.njit(**_OPTIONS)
+def _to_cells(origin, direction, low, high, count):
+    """A ray's coordinate in cells, how fast it grows, and the inverse of that (0 where it does not)."""
+    scale = count / (high - low)
+    speed = direction * scale
+    return (origin - low) * scale, speed, 1 / speed if speed != 0 else 0.0
+
+
+@no_type_check
+@numba.njit(**_OPTIONS)
+def _exit(x, speed, over, side):
+    """How far it is to where a ray leaves a slab of cells."""
+    if speed == 0:
+        return np.inf
+    low = np.floor(x / side) * side
+    return ((low + side if speed > 0 else low) - x) * over
+
+
+@no_type_check
+@numba.njit(**_OPTIONS)
+def _march_contracted(o, d, limits, box, kind, occupied, step, cone_angle, first, is_written, ends):
+    """Through contracted space, where rays bend: from step to step."""
+    nx, ny, nz = occupied.shape
+    sx, sy, sz = 1 / (box[3] - box[0]), 1 / (box[4] - box[1]), 1 / (box[5] - box[2])
+    start, far = limits
+    place = first
+    end = start + max(start * cone_angle, step)
+    middle = start + max(start * cone_angle, step) / 2
+    while middle < far:
+        u = (o[0] + middle * d[0] - box[0]) * sx
+        v = (o[1] + middle * d[1] - box[1]) * sy
+        w = (o[2] + middle * d[2] - box[2]) * sz
+        if kind == _TANH:
+            u, v, w = (math.tanh(u - 0.5) + 1) / 2, (math.tanh(v - 0.5) + 1) / 2, (math.tanh(w - 0.5) + 1) / 2
+        else:
+            u, v, w = u * 2 - 1, v * 2 - 1, w * 2 - 1
+            norm = math.sqrt(u * u + v * v + w * w)
+            factor = ((2 - 1 / norm) / norm if norm > 1 else 1.0) / 4
+            u, v, w = factor * u + 0.5, factor * v + 0.5, factor * w + 0.5
+        if occupied[_cell(u, nx), _cell(v, ny), _cell(w, nz)]:
+            if is_written:
+                ends[place, 0], ends[place, 1] = start, end
+            place += 1
+        start = end
+        end = start + max(start * cone_angle, step)
+        middle = (start + end) / 2
+    return place - first
 
 
 @no_type_check
 @numba.njit(**_OPTIONS)
 def _cell(unit, count):
     return min(max(int(unit * count), 0), count - 1)
-
-
-@no_type_check
-@numba.njit(**_OPTIONS)
-def _is_occupied(x, y, z, box, kind, occupied):
-    if kind == _BOX and not (
-        (x >= box[0]) & (y >= box[1]) & (z >= box[2]) & (x <= box[3]) & (y <= box[4]) & (z <= box[5])
-    ):
-        return False
-    u, v, w = (x - box[0]) / (box[3] - box[0]), (y - box[1]) / (box[4] - box[1]), (z - box[2]) / (box[5] - box[2])
-    if kind == _TANH:
-        u, v, w = (math.tanh(u - 0.5) + 1) / 2, (math.tanh(v - 0.5) + 1) / 2, (math.tanh(w - 0.5) + 1) / 2
-    elif kind == _SPHERE:
-        u, v, w = u * 2 - 1, v * 2 - 1, w * 2 - 1
-        norm = math.sqrt(u * u + v * v + w * w)
-        factor = (2 - 1 / norm) / norm if norm > 1 else 1.0
-        u, v, w = factor * u / 4 + 0.5, factor * v / 4 + 0.5, factor * w / 4 + 0.5
-    return occupied[_cell(u, occupied.shape[0]), _cell(v, occupied.shape[1]), _cell(w, occupied.shape[2])]
-
-
-@no_type_check
-@numba.njit(**_OPTIONS)
-def _skip(x, y, z, d, left, box, occupied, step):
-    """How far it is out of the cell, in whole steps, at least one; not beyond what is left by more than a step."""
-    distance = np.inf
-    for axis in range(3):
-        if d[axis] != 0:
-            size, count = box[3 + axis] - box[axis], occupied.shape[axis]
-            inside = ((x if axis == 0 else y if axis == 1 else z) - box[axis]) / size * count
-            edge = np.floor(inside + 0.5 + 0.5 * np.sign(d[axis])) - inside
-            distance = min(distance, edge / d[axis] / count * size)
-    return max(np.ceil(min(max(distance, 0.0), left) / step), 1.0) * step

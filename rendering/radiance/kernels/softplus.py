@@ -62,11 +62,15 @@ def activate(x, is_softplus, slopes):
             x[i] = max(x[i], zero)
         return
     dull = one / sharp
-    for i in range(len(slopes)):
-        t = x[i] * sharp
-        u = falloff(min(abs(t), most))
-        slope = (one if t >= zero else u) / (one + u)
-        slopes[i] = one if t > threshold else slope
+    if len(slopes) > 0:
+        for i in range(len(x)):
+            t = x[i] * sharp
+            u = falloff(min(abs(t), most))
+            slope = (one if t >= zero else u) / (one + u)
+            bent = (max(t, zero) + _log1p(u)) * dull
+            slopes[i] = one if t > threshold else slope
+            x[i] = x[i] if t > threshold else bent
+        return
     for i in range(len(x)):
         t = x[i] * sharp
         u = falloff(min(abs(t), most))

@@ -21,6 +21,8 @@ class March(NamedTuple):
     aabb: Float[Tensor, "6"]
     contraction: Contraction
     occupied: Bool[Tensor, "x y z"]
+    occupied_blocks: Bool[Tensor, "a b c"]
+    """For those who skip many cells at once; see :class:`trisparse.rendering.radiance.occupancy.OccupancyGrid`."""
     step: float
     cone_angle: float
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -123,8 +122,6 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            if threads > numba.config.NUMBA_NUM_THREADS:  # pyright: ignore[reportAttributeAccessIssue]
-                continue
             moved = encode_positions_tangent(unit, unit - 0.5, table, GRID, backend="numba")
             found.append([*moved, *torch.autograd.grad([moved.value.sum() + moved.tangent.square().sum()], table)])
     finally:

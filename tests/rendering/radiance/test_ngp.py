@@ -194,7 +194,7 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
             positions = random(9000, 3).float().requires_grad_()
             moved = field.moving(Moving(positions, positions), Moving(positions, positions))
             value = moved.rgb.tangent.square().mean() + moved.sigma.value.mean()
-            found.append([*moved.sigma, *moved.rgb, *torch.autograd.grad(value, field.parameters())])
+            found.append([*moved.sigma, *moved.rgb, *torch.autograd.grad(value, list(field.parameters()))])
     finally:
         torch.set_num_threads(before)
     # What torch computes itself it may split otherwise; here these are sums over single samples only.

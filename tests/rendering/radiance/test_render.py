@@ -179,7 +179,9 @@ def _take_step(known: dict[str, Tensor], has_background: bool, backend: str) -> 
 
     negative, most = known["neg_contrast_threshold"], float(known["max_refractory_period"])
     part = float(known["refractory_period"]) / most
-    leaves = {a: dict(field.named_parameters())[b] for b, a in ((b, a.removeprefix("w_")) for b, a in names.items())}
+    leaves: dict[str, Tensor] = {
+        a: dict(field.named_parameters())[b] for b, a in ((b, a.removeprefix("w_")) for b, a in names.items())
+    }
     leaves["raw_ratio"] = torch.log(torch.expm1(known["pos_contrast_threshold"] / negative)).requires_grad_()
     leaves["raw_tau"] = torch.tensor(most * math.log(part / (1 - part)), dtype=torch.float64).requires_grad_()
     leaves["raw_background"] = torch.tensor([0.3, 0.6, 1.1], dtype=torch.float64).requires_grad_()

@@ -36,8 +36,14 @@ def _single(dtype: torch.dtype = torch.float64) -> RaySamples:
 def test_sums_and_weights_are_those_of_the_definition(backend: str, channels: int) -> None:
     samples = ragged_samples()
     sigma, rgb = _emission(samples, channels)
-    numbers = (sigma, rgb, samples.t_starts, samples.t_ends, samples.ray_indices)
-    expected = composite_by_loops(*(value.numpy() for value in numbers), samples.n_rays)
+    expected = composite_by_loops(
+        sigma.numpy(),
+        rgb.numpy(),
+        samples.t_starts.numpy(),
+        samples.t_ends.numpy(),
+        samples.ray_indices.numpy(),
+        samples.n_rays,
+    )
     for found, known in zip(_parts(composite(sigma, rgb, samples, backend=backend)), expected, strict=True):
         torch.testing.assert_close(found, torch.from_numpy(known), rtol=0, atol=1e-13)
 
@@ -120,7 +126,8 @@ def test_numba_gives_the_references_values_and_gradients(dtype: torch.dtype, sam
         moved = (*_parts(value), *_parts(rate))
         leaves = (sigma, rgb, background, *slopes)
         sums = [
-            sum((x * random(*x.shape, seed=k).to(x)).sum() for k, x in enumerate(outputs)) for outputs in (plain, moved)
+            torch.stack([(x * random(*x.shape, seed=k).to(x)).sum() for k, x in enumerate(outputs)]).sum()
+            for outputs in (plain, moved)
         ]
         grads = [*torch.autograd.grad(sums[0], leaves[:3]), *torch.autograd.grad(sums[1], leaves)]
         results.append([*plain, *moved, *grads])
@@ -171,7 +178,8 @@ def test_rates_are_the_forward_mode_derivative(backend: str) -> None:
     def plain(sigma: Tensor, rgb: Tensor) -> tuple[Tensor, ...]:
         return _parts(composite(sigma, rgb, samples, background, backend="torch"))
 
-    values, rates = torch.func.jvp(plain, (sigma, rgb), tuple(slopes))
+    jvp = torch.func.jvp(plain, (sigma, rgb), tuple(slopes))
+    values, rates = jvp[0], jvp[1]
     found = composite_tangent(Moving(sigma, slopes[0]), Moving(rgb, slopes[1]), samples, background, backend=backend)
     for reference, rendered in zip((values, rates), found, strict=True):
         for expected, value in zip(reference, _parts(rendered), strict=True):
