@@ -134,6 +134,8 @@ def _lens(numbers: _Numbers, photo: Path | None) -> Lens:
     width, height = numbers.pixels("w"), numbers.pixels("h")
     if width is None or height is None:
         width, height = stored_size(photo) if photo is not None else (1, 1)  # of a photo that is left out
+    if numbers.value("intrinsics") is not None and numbers.number("camera_angle_x") is None:
+        return _from_matrix(numbers, width, height)
     fx = _focal(numbers, "fl_x", "camera_angle_x", "x_fov", width)
     fy = _focal(numbers, "fl_y", "camera_angle_y", "y_fov", height)
     one = fx if fx is not None else fy
@@ -155,6 +157,24 @@ def _lens(numbers: _Numbers, photo: Path | None) -> Lens:
         model=model,
         coefficients=coefficients,
     )
+
+
+def _from_matrix(numbers: _Numbers, width: int, height: int) -> Lens:
+    """Robust e-NeRF's ``intrinsics``: K in rows, for pixel centres that are whole numbers."""
+    rows = numbers.value("intrinsics")
+    try:
+        K = np.array([[float(value) for value in row] for row in rows])
+        is_good = K.shape == (3, 3) and bool(np.isfinite(K).all()) and K[0, 0] > 0 and K[1, 1] > 0
+    except (TypeError, ValueError, OverflowError):
+        is_good, K = False, np.zeros((3, 3))
+    if not is_good:
+        raise CorruptFile(
+            numbers.path,
+            numbers.where,
+            f"'intrinsics' is {shown(rows)}; expected three rows of three numbers, focal lengths above 0",
+        )
+    fx, fy, cx, cy = (float(value) for value in (K[0, 0], K[1, 1], K[0, 2] + 0.5, K[1, 2] + 0.5))
+    return Lens(width, height, fx, fy, cx, cy, skew=float(K[0, 1]))
 
 
 def _focal(numbers: _Numbers, focal: str, angle: str, degrees: str, size: int) -> float | None:

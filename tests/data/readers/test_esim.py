@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from trisparse.core.errors import InvalidInput
+from trisparse.core.errors import CorruptFile, InvalidInput
+from trisparse.data.cameras import Cameras
 from trisparse.data.event_recording import EventRecording
+from trisparse.data.posed_images import PosedImages
 from trisparse.data.readers.esim import write_esim_recording
 from trisparse.data.readers.event_folder import write_event_folder
 from trisparse.data.readers.event_recordings import read_recording
+from trisparse.data.readers.photos import read_photos
 
 from .recording_parts import assert_same, camera, stream, trajectory
 
@@ -80,3 +84,21 @@ def test_a_folder_of_mapped_columns_takes_poses_and_calibration_beside_them(tmp_
     found = read_recording(tmp_path)
     assert_same(recording, found)
     assert found.format == "mapped columns"
+
+
+def test_views_of_robust_e_nerf_have_the_lens_of_their_matrix(tmp_path: Path) -> None:
+    angles = torch.tensor([0.0, 0.5], dtype=torch.float64)
+    centers = torch.stack([2 * angles.cos(), 2 * angles.sin(), angles], 1)
+    K = torch.tensor([[30.0, 0, 14.5], [0, 31, 13], [0, 0, 1]], dtype=torch.float64).expand(2, 3, 3)
+    cameras = Cameras.looking_at(centers, torch.zeros(3, dtype=torch.float64), K, width=32, height=24)
+    photos = PosedImages.from_tensors(cameras, torch.rand(2, 24, 32, 3), ["a.png", "b.png"])
+    write_esim_recording(tmp_path, EventRecording(stream(), "test", trajectory(), camera()), photos=photos)
+    found = read_photos(tmp_path / "views" / "transforms_val.json")
+    torch.testing.assert_close(found.cameras.K.double(), K)
+    torch.testing.assert_close(found.cameras.camera_from_world.double(), cameras.camera_from_world)
+    text = (tmp_path / "views" / "transforms_val.json").read_text()
+    document = json.loads(text)
+    for bad in ([[30.0, 0.0], [0.0, 30.0]], "K", [[0.0] * 3] * 3, [[float("1e400")] * 3] * 3):
+        (tmp_path / "views" / "transforms_val.json").write_text(json.dumps({**document, "intrinsics": bad}))
+        with pytest.raises(CorruptFile, match="intrinsics"):
+            read_photos(tmp_path / "views" / "transforms_val.json")
