@@ -60,6 +60,7 @@ COMMANDS: dict[str, Row] = {
     "demo": Row("demo:Demo", "a furnished room, three sentences, their boxes, a picture"),
     "ground": Row("ground:Ground", "find in a scan what a sentence describes"),
     "render": Row("render:Render", "new views from a few photos, or from a file of splats"),
+    "reconstruct": Row("reconstruct:Reconstruct", "a radiance field from the recording of an event camera"),
     "rooms": Row("rooms:Rooms", "generate furnished rooms in ScanNet's layout"),
     "train grounding": Row("train:TrainGrounding", "train the grounding network (published and small recipes)"),
     "evaluate rooms": Row("evaluate:EvaluateRooms", "measure a grounding network on the fixed set of generated rooms"),

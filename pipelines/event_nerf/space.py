@@ -34,7 +34,7 @@ def find_space(recording: PosedRecording, space: SpaceConfig) -> SpaceConfig:
     contraction = space.contraction or "sphere"
     if space.aabb is not None and (contraction == "aabb" or space.far is not None):
         return replace(space, contraction=contraction)
-    cameras = _cameras(recording)
+    cameras = cameras_on_path(recording, _POSES)
     focus = focus_of(cameras).double()
     distance = float((cameras.centers - focus).norm(dim=1).median())
     reach = float(torch.cdist(cameras.centers, cameras.centers).max())
@@ -70,14 +70,16 @@ def box_of(space: SpaceConfig) -> Float64[Tensor, "6"]:
     return torch.tensor(space.aabb, dtype=torch.float64)
 
 
+def cameras_on_path(recording: PosedRecording, n: int) -> Cameras:
+    """The event camera at so many times, evenly from its first to its last event."""
+    trajectory, stream = recording.trajectory, recording.stream
+    first, last = (int(stream.t_ns[row]) - trajectory.t0_ns for row in (0, -1))
+    poses = trajectory.pose_at(torch.linspace(first, last, n, dtype=torch.float64).clamp(0, trajectory.end))
+    turn = poses.rotations.mT
+    return recording.camera.cameras(rigid(turn, -(turn @ poses.centers[:, :, None])[:, :, 0]))
+
+
 def _half_view(recording: PosedRecording) -> float:
     """Half of what the camera sees at a distance of 1."""
     camera = recording.camera
     return max(camera.width / float(camera.K[0, 0]), camera.height / float(camera.K[1, 1])) / 2
-
-
-def _cameras(recording: PosedRecording) -> Cameras:
-    trajectory = recording.trajectory
-    poses = trajectory.pose_at(torch.linspace(0, trajectory.end, _POSES, dtype=torch.float64))
-    turn = poses.rotations.mT
-    return recording.camera.cameras(rigid(turn, -(turn @ poses.centers[:, :, None])[:, :, 0]))
