@@ -17,6 +17,8 @@ from .config import SpaceConfig
 
 _POSES = 256
 """Of a path, that its focus is taken from."""
+_LEAST_TURN = 15.0
+"""Degrees between two of its axes from which on their focus means something."""
 _NEAR, _FAR = 0.1, 10.0
 """Times the distance to the focus, where a scene has no known bounds."""
 
@@ -37,11 +39,11 @@ def find_space(recording: PosedRecording, space: SpaceConfig) -> SpaceConfig:
     cameras = cameras_on_path(recording, _POSES)
     focus = focus_of(cameras).double()
     distance = float((cameras.centers - focus).norm(dim=1).median())
-    reach = float(torch.cdist(cameras.centers, cameras.centers).max())
-    if space.aabb is None and space.far is None and reach < 0.1 * distance:
+    turned = float(torch.rad2deg(torch.acos((cameras.forwards @ cameras.forwards.mT).clamp(-1, 1)).max()))
+    if space.aabb is None and space.far is None and turned < _LEAST_TURN:
         raise InvalidInput(
-            f"the camera moves by {reach:.3g} m only, which does not tell how far away the scene is; give the nearest and the "
-            "farthest distance of what it sees (near, far), or a box around it (bounds)"
+            f"the camera turns by {turned:.1f} degrees only, which does not tell how far away the scene is; give the nearest "
+            "and the farthest distance of what it sees (near, far), or a box around it (bounds)"
         )
     near = _NEAR * distance if space.near is None else space.near
     far = _FAR * distance if space.far is None else space.far

@@ -110,7 +110,7 @@ class EventNerf:
         """One step of the optimiser, and what the occupancy grid needs before it.
 
         Raises:
-            NotFinite: Ten steps in a row had a loss that is not finite.
+            NotFinite: Ten steps in a row had a loss that is not finite, or the field has a density that is not.
         """
         config, step = self.config, self.done
         generator = torch_rng(config.seed, "event nerf", step)
@@ -226,6 +226,8 @@ class EventNerf:
         if schedule.is_due(self.done):
             centers = self.recording.trajectory.centers.to(model.grid.aabb)
             grid = refresh(model.grid, model.field.density, self.done, schedule, model.steps, generator, centers)
+            if not bool(grid.occupancy.isfinite().all()):  # such a field would look empty, and its loss finite
+                raise NotFinite(f"the field's density was not finite at step {self.done + 1}; lower the learning rate")
             self.model = model.with_grid(grid)
 
     def _draws(self, n: int, generator: torch.Generator) -> Draws:
