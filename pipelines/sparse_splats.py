@@ -78,8 +78,8 @@ def _plane_sweep(fit: FitConfig | None = None, **more: Any) -> SplatMethod:
 
 _DECAY, _DROPOUT = 0.999, 0.2
 _BINOCULAR = TermsConfig(binocular=1.0, binocular_from=0.5)
-_SMOOTH = TermsConfig(smoothness=0.1)
-_ALL = TermsConfig(binocular=1.0, binocular_from=0.5, depth=0.1, smoothness=0.1, consistency=0.1)
+_SMOOTH = TermsConfig(smoothness=1.0)
+_ALL = TermsConfig(binocular=1.0, binocular_from=0.5, depth=0.1, smoothness=1.0, consistency=0.1)
 _COLORS = PointFeaturesConfig(interaction=0)
 
 METHODS: dict[str, SplatMethod] = {
@@ -106,7 +106,7 @@ METHODS: dict[str, SplatMethod] = {
         sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=_ALL, features=FeaturesConfig()
     ),
     "ours-binocular": _plane_sweep(
-        sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=replace(_BINOCULAR, smoothness=0.1)
+        sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=replace(_BINOCULAR, smoothness=1.0)
     ),
     "ours-early-stop": _plane_sweep(
         sparse(decay=_DECAY, dropout=_DROPOUT), background="mean", terms=_SMOOTH, early_stop=EarlyStop()
