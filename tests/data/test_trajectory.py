@@ -75,8 +75,9 @@ def test_derivatives_by_time_are_those_of_the_original_in_both_modes(oracle: dic
     trajectory = original(oracle)
     t = trajectory.since_start(oracle["query_timestamp"])
     expected = (oracle["d_position_dt"], oracle["d_rotation_dt"])
-    _, forward = torch.func.jvp(lambda t: tuple(trajectory.pose_at(t)), (t,), (torch.ones_like(t),))
+    _, forward, *_ = torch.func.jvp(lambda t: tuple(trajectory.pose_at(t)), (t,), (torch.ones_like(t),))
     t = t.clone().requires_grad_()
+    assert isinstance(forward, tuple)
     for made, found, wanted in zip(trajectory.pose_at(t), forward, expected, strict=True):
         entries = made.reshape(len(t), -1).unbind(1)
         backward = torch.stack([torch.autograd.grad(e.sum(), t, retain_graph=True)[0] for e in entries], 1)
@@ -208,7 +209,7 @@ def test_times_of_float32_are_refused() -> None:
 )
 def test_what_is_no_trajectory_is_refused(changed: dict[str, Any], error: str, kind: type[Exception]) -> None:
     quats = torch.tensor([[1.0, 0, 0, 0]] * 3, dtype=torch.float64)
-    good = {"t_ns": torch.tensor([1, 2, 3]), "centers": torch.zeros(3, 3).double(), "quats": quats}
+    good: dict[str, Any] = {"t_ns": torch.tensor([1, 2, 3]), "centers": torch.zeros(3, 3).double(), "quats": quats}
     with pytest.raises(kind, match=error):
         Trajectory(**(good | changed))
 

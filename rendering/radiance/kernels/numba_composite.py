@@ -97,9 +97,12 @@ class _CompositeTangent(torch.autograd.Function):
         inputs = (sigma, sigma_tangent, rgb, rgb_tangent)
         sums, weights = rgb.new_empty(2, samples.n_rays, rgb.shape[1] + 2), sigma.new_empty(2, len(sigma))
         left = np.empty_like(weights[0].numpy())
-        arguments = (*map(_array, inputs), *_intervals(samples, sigma), sums.numpy(), weights.numpy(), left)
+        t_starts, t_ends, starts = _intervals(samples, sigma)
+        slots = (sums.numpy(), weights.numpy(), left)
         with parallel_code():
-            loops.composite_tangent(*arguments)
+            loops.composite_tangent(
+                _array(sigma), _array(sigma_tangent), _array(rgb), _array(rgb_tangent), t_starts, t_ends, starts, *slots
+            )
         ctx.save_for_backward(*inputs)
         ctx.samples, ctx.weights, ctx.left = samples, weights.numpy(), left
         return tuple(x for k in range(2) for x in (sums[k, :, :-2], sums[k, :, -2], sums[k, :, -1], weights[k]))

@@ -38,7 +38,8 @@ def some_events(
 def event_lists(*, start: int = 0, largest_gap: int = 5000, largest: int = 60) -> st.SearchStrategy[list[Event]]:
     """Lists of events for hypothesis, often several at one time and in one row."""
     gap = st.one_of(st.just(0), st.integers(0, 20), st.integers(0, largest_gap))
-    place = st.tuples(gap, st.integers(0, WIDTH - 1), st.sampled_from((0, 7, HEIGHT - 1)), st.sampled_from((-1, 1)))
+    rows, signs = [0, 7, HEIGHT - 1], [-1, 1]
+    place = st.tuples(gap, st.integers(0, WIDTH - 1), st.sampled_from(rows), st.sampled_from(signs))
 
     def at_times(rows: list[tuple[int, int, int, int]]) -> list[Event]:
         t, events = start, []

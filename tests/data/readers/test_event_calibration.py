@@ -94,6 +94,7 @@ def test_a_camera_sees_a_point_where_its_calibration_says(tmp_path: Path) -> Non
 
 def test_what_robust_e_nerf_stores_of_the_sensor_is_read(tmp_path: Path) -> None:
     camera = read_event_camera(npz(tmp_path))
+    assert camera.thresholds is not None
     assert camera.thresholds == ContrastThresholds(0.25, 0.5)
     assert (camera.thresholds.mean, camera.thresholds.ratio) == (0.375, 0.5)
     assert (camera.refractory_period_ns, camera.bayer_pattern, camera.is_color) == (8000, "RGGB", True)

@@ -20,6 +20,7 @@ from trisparse.pipelines.event_nerf.space import cameras_on_path, find_space, ma
 from trisparse.pipelines.event_nerf.training import EventNerf
 from trisparse.pipelines.event_nerf.views import evaluate_views, plain_images, render_event_views
 from trisparse.rendering.radiance.nerf import NerfConfig
+from trisparse.rendering.radiance.ngp import NgpField
 
 from .tiny_recording import BOUNDS, SET, TINY, recording
 
@@ -122,8 +123,10 @@ def test_a_whole_turn_of_events_shows_the_scene_from_elsewhere() -> None:
 
 def test_a_field_that_is_empty_has_no_points() -> None:
     training = _trained(steps=1)
+    assert isinstance(training.field, NgpField)
+    last = training.field.base[-1]
     with torch.no_grad():
-        training.field.base[-1].bias[0] = -50.0
+        last.get_parameter("bias")[0] = -50.0
     with pytest.raises(InvalidInput, match="nothing solid"):
         field_points(training.model, cameras_on_path(training.recording, 2))
 
