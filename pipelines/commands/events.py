@@ -1,4 +1,4 @@
-"""``trisparse events info``, ``convert`` and ``show``."""
+"""``trisparse events info``, ``convert``, ``show`` and ``calibrate``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ import tyro
 from .recordings import RecordingCommand
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ...data.event_recording import EventRecording
+
+_USUAL_MEAN = 0.25
+"""Mean threshold of usual sensors, natural logarithm."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,78 @@ class Show(RecordingCommand):
         seconds = None if self.milliseconds is None else self.milliseconds / 1000
         draw_event_frames(found.stream, path, count=self.frames, seconds=seconds)
         print(json_format.dumps({"picture": str(path)}) if self.json else f"picture: {path}")
+
+
+@dataclass(frozen=True)
+class Calibrate(RecordingCommand):
+    """Estimate what a sensor is like from its recording: refractory period, contrast thresholds.
+
+    The refractory period and the ratio of the thresholds follow from events; the thresholds themselves only from frames of the
+    same pixels beside them (as DAVIS sensors record), or not at all. With 95 % intervals, and a word on what is not known.
+    """
+
+    refractory: float | None = None
+    """Microseconds, if it is known from elsewhere: thresholds are better then."""
+
+    def run(self) -> None:
+        from rich.console import Console
+        from rich.table import Table
+
+        from ...events.calibrate import estimate_sensor
+
+        say = Console(stderr=True, quiet=self.json)
+        found = self.read(say)
+        frames, note = _frames(found)
+        with say.status("estimating"):
+            made = estimate_sensor(
+                found.stream, frames, refractory_period_ns=None if self.refractory is None else self.refractory * 1e3
+            )
+        notes = [*([note] if note else []), *made.notes]
+        if self.json:
+            print(json_format.dumps(asdict(made) | {"recording": str(self.recording), "notes": notes}))
+            return
+        table = Table("", "value", "95 % interval", box=None)
+        for name, estimate, unit in (
+            ("refractory period" + (", at most" if made.is_bound else "") + " (us)", made.refractory_period_ns, 1e3),
+            ("ratio of thresholds, brighter by darker", made.ratio, 1.0),
+            ("threshold, brighter (natural logarithm)", made.positive, 1.0),
+            ("threshold, darker", made.negative, 1.0),
+            ("mean threshold", made.mean, 1.0),
+        ):
+            known = estimate is not None
+            span = f"{estimate.low / unit:.4g} to {estimate.high / unit:.4g}" if known else ""
+            table.add_row(name, f"{estimate.value / unit:.4g}" if known else "not known", span)
+        Console().print(table)
+        for line in notes:
+            say.print(f"note: {line}", highlight=False, soft_wrap=True, markup=False)
+        if made.ratio is not None:
+            mean = _USUAL_MEAN if made.mean is None else made.mean.value
+            up, down = (2 * mean * share / (1 + made.ratio.value) for share in (made.ratio.value, 1.0))
+            usual = f" (a mean of {mean:g} is a guess, which changes the contrast alone)" if made.mean is None else ""
+            print(f"for trisparse reconstruct: --thresholds {up:.4g} {down:.4g}{usual}")
+
+
+def _frames(found: EventRecording) -> tuple[list[tuple[int, np.ndarray]], str]:
+    """Frames of the same pixels as grey intensities, and why there are none."""
+    import numpy as np
+    from PIL import Image
+
+    frames, camera = found.frames, found.camera
+    if frames is None or not frames.paths:
+        return [], ""
+    stream = found.stream
+    if (frames.camera.width, frames.camera.height) != (
+        stream.width,
+        stream.height,
+    ) or not frames.event_from_frame.allclose(frames.event_from_frame.new_tensor(np.eye(4))):
+        return [], "the photos beside the events are of another camera: they tell nothing about thresholds"
+    if camera is not None and camera.is_color:
+        return [], "frames of sensors with colour filters are not used"
+    images = []
+    for t, path in sorted(zip(frames.t_ns, frames.paths, strict=True)):
+        with Image.open(path) as image:
+            images.append((t, np.asarray(image.convert("L"), dtype=np.float64) / 255))
+    return images, ""
 
 
 def _rows(found: EventRecording, report: dict) -> Sequence[tuple[str, str]]:
