@@ -72,6 +72,7 @@ COMMANDS: dict[str, Row] = {
     "events info": Row("events:Info", "what is in a recording of an event camera"),
     "events convert": Row("events:Convert", "a recording in another format, with poses and calibration"),
     "events show": Row("events:Show", "a picture of the events of a recording"),
+    "events simulate": Row("simulate:Simulate", "record a scene, or a film, with a simulated event camera"),
     "events calibrate": Row("events:Calibrate", "refractory period and contrast thresholds of the sensor"),
     "setup": Row("setup:Setup", "fetch the text model, which a wheel cannot carry"),
     "backends": Row("backends:Backends", "what runs here, and why not"),
