@@ -68,6 +68,7 @@ COMMANDS: dict[str, Row] = {
     "evaluate nr3d": Row("evaluate_datasets:EvaluateNr3d", "measure it on your copy of NR3D"),
     "evaluate sr3d": Row("evaluate_datasets:EvaluateSr3d", "measure it on your copy of SR3D"),
     "evaluate views": Row("evaluate_views:EvaluateViews", "measure renders of new views on photos held back"),
+    "evaluate events": Row("evaluate_events:EvaluateEvents", "measure reconstructions from events on photos not seen"),
     "convert-checkpoint": Row("convert_checkpoint:ConvertCheckpoint", "published TSP3D checkpoints to safetensors"),
     "events info": Row("events:Info", "what is in a recording of an event camera"),
     "events convert": Row("events:Convert", "a recording in another format, with poses and calibration"),

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import json as json_format
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...core.errors import InvalidInput
-from .recordings import RecordingCommand, sensor_size
+from .field_training import FieldCommand, learned
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ...data.cameras import Cameras
     from ...data.event_recording import PosedRecording
-    from ..event_nerf.config import EventNerfConfig
     from ..event_nerf.model import EventModel
     from ..stages.reconstruct_events import ReconstructEvents
 
-Bounds = tuple[float, float, float, float, float, float]
-
 
 @dataclass(frozen=True)
-class Reconstruct(RecordingCommand):
+class Reconstruct(FieldCommand):
     """Learn a radiance field from the recording of an event camera, and show it.
 
     Needs the events, the camera's poses and its calibration: beside the events, or as --poses and --calibration. Training can
@@ -34,33 +31,6 @@ class Reconstruct(RecordingCommand):
     `trisparse ground` takes.
     """
 
-    preset: str = "cpu-small"
-    """Settings: "cpu-small" (minutes on two cores), or Robust e-NeRF's own, for a GPU: "synthetic", "mocap-1d-trans",
-    "mocap-desk2", "office-maze"."""
-    steps: int | None = None
-    """Optimiser steps; the preset's by default."""
-    bounds: Bounds | None = None
-    """Box around the scene in metres: smallest x y z, then largest. By default around what the camera looks at."""
-    outside: Literal["nothing", "more"] | None = None
-    """Whether there is anything outside the box: "nothing" (a background is learned then), or "more" (drawn together). The
-    preset's by default."""
-    near: float | None = None
-    """Metres from the camera to the nearest thing it sees."""
-    far: float | None = None
-    """Metres to the farthest."""
-    thresholds: tuple[float, float] | None = None
-    """Contrast thresholds (natural logarithm) for brighter and darker, instead of the calibration's."""
-    refractory: float | None = None
-    """Refractory period in microseconds, instead of the calibration's."""
-    learn_sensor: bool | None = None
-    """Learn the ratio of the thresholds and the refractory period with the scene; the preset's by default."""
-    gradient: float | None = None
-    """Weight of the gradient loss; the preset's by default."""
-    poses_between: Literal["linear", "cubic"] = "linear"
-    """Interpolation of poses."""
-    photos: Path | None = None
-    """Photos with cameras in the recording's world to compare with (transforms.json and others); those of the recording, or
-    its views/ by default."""
     frames: int = 60
     """Of the video; 0 for none."""
     fps: int = 24
@@ -75,17 +45,19 @@ class Reconstruct(RecordingCommand):
     """Of everything random."""
     out: Path | None = None
     """Folder for the results; runs/reconstruct/<name> by default."""
-    runs: Path = Path("runs")
-    """Folder of trained fields; one that is there is used again."""
 
     def run(self) -> None:
         from rich.console import Console
 
         say = Console(stderr=True, quiet=self.json)
-        stage = self._stage()
+        stage = self.stage(self.seed)
         with say.status(f"reading {self.recording}"):
             recording = stage.posed()
-        self._check(recording)
+        self.check(recording)
+        if min(self.frames, self.views, self.points) < 0:
+            raise InvalidInput(
+                f"{self.frames} frames, {self.views} views and {self.points} points; expected 0 or more of each"
+            )
         folder = self.out if self.out is not None else self.runs / "reconstruct" / self.recording.resolve().stem
         made = self._make(stage, recording, folder, say)
         if self.json:
@@ -97,67 +69,12 @@ class Reconstruct(RecordingCommand):
             print(f"against {made['photos']} photos: PSNR {made['psnr']:.2f} dB, SSIM {made['ssim']:.3f} (aligned)")
         print(f"results: {folder}")
 
-    def _stage(self) -> ReconstructEvents:
-        from ..stages.reconstruct_events import ReconstructEvents
-
-        return ReconstructEvents(
-            recording=self.recording,
-            config=self._config(),
-            poses=self.poses,
-            calibration=self.calibration,
-            size=sensor_size(self.size),
-            unit=self.time_unit,
-            part=self.part,
-            interpolation=self.poses_between,
-            start_s=self.start,
-            duration_s=self.duration,
-            thresholds=self.thresholds,
-            refractory_period_ns=None if self.refractory is None else self.refractory * 1e3,
-            progress=not self.json,
-        )
-
-    def _config(self) -> EventNerfConfig:
-        from ..event_nerf.config import PRESETS
-
-        config = PRESETS.get(self.preset)
-        if config is None:
-            raise InvalidInput(f"no preset {self.preset!r}; choose from {', '.join(PRESETS)}")
-        space = config.space
-        if self.bounds is not None:
-            space = replace(space, aabb=self.bounds)
-        if self.outside is not None:
-            space = replace(space, contraction="aabb" if self.outside == "nothing" else "sphere")
-        near, far = self.near, self.far
-        space = replace(space, near=space.near if near is None else near, far=space.far if far is None else far)
-        config = replace(config, space=space, seed=self.seed)
-        if self.outside is not None:
-            config = replace(config, has_background=self.outside == "nothing")
-        if self.learn_sensor is not None:
-            config = replace(config, learn_ratio=self.learn_sensor, learn_refractory_period=self.learn_sensor)
-        if self.gradient is not None:
-            config = replace(config, loss=replace(config.loss, gradient=self.gradient))
-        return config if self.steps is None else config.with_steps(self.steps)
-
-    def _check(self, recording: PosedRecording) -> None:
-        """What is wrong is said before anything is written."""
-        from ..event_nerf.space import find_space
-
-        find_space(recording, self._config().space)
-        if self.frames < 0 or self.views < 0 or self.points < 0:
-            raise InvalidInput(
-                f"{self.frames} frames, {self.views} views and {self.points} points; expected 0 or more of each"
-            )
-
     def _make(self, stage: ReconstructEvents, recording: PosedRecording, folder: Path, say: Console) -> dict[str, Any]:
-        from ..event_nerf.saved import load_field
         from ..event_nerf.space import cameras_on_path
-        from ..runner import Machine, run_stage
-        from ..store import Store
 
-        artifact = run_stage(stage, Store(self.runs), machine=Machine())
-        model = load_field(artifact.folder / "field.safetensors").model
-        about = json_format.loads((artifact.folder / "about.json").read_text(encoding="utf-8"))
-        made: dict[str, Any] = {"field": str(artifact.folder), "notes": list(about["notes"])}
+        model, kept = learned(stage, self.runs)
+        about = json_format.loads((kept / "about.json").read_text(encoding="utf-8"))
+        made: dict[str, Any] = {"field": str(kept), "notes": list(about["notes"])}
         made |= {name: about[name] for name in ("threshold_ratio", "refractory_period_ns")}
         with say.status("rendering"):
             made |= self._compare(model, folder)
@@ -170,18 +87,11 @@ class Reconstruct(RecordingCommand):
         return made
 
     def _compare(self, model: EventModel, folder: Path) -> dict[str, Any]:
-        from ...data.readers.event_recordings import read_recording
-        from ...data.readers.photos import read_photos
         from ..event_nerf.views import aligned_image, evaluate_views
         from ..views import as_bytes, write_picture
 
-        photos = None
-        beside = self.recording / "views" / "transforms_val.json"
-        if self.photos is not None or beside.is_file():
-            photos = read_photos(self.photos or beside)
-        elif self.recording.is_dir():
-            photos = read_recording(self.recording, poses=self.poses, calibration=self.calibration).posed_frames()
-        if photos is None or not len(photos):
+        photos = self.comparison()
+        if photos is None:
             return {}
         found, views = evaluate_views(model, photos)
         for name, view in zip(photos.names, views, strict=True):
