@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import runpy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,3 +147,10 @@ def test_every_jitted_function_is_left_alone_by_the_shape_checks(repository: Pat
 def test_a_bare_jitted_function_is_found() -> None:
     source = "@njit(cache=True)\ndef f(): ...\n@no_type_check\n@numba.njit\ndef g(): ...\n@numba.njit\ndef h(): ..."
     assert _jitted(source) == [("f", False), ("g", True), ("h", False)]
+
+
+def test_the_page_on_architecture_lists_every_module(repository: Path) -> None:
+    tool = repository / "docs" / "list_modules.py"
+    made = runpy.run_path(str(tool))["page"]
+    text = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert made(text) == text, "run python docs/list_modules.py"

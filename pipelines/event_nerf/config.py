@@ -8,7 +8,6 @@ from typing import Literal
 
 from ...core.errors import InvalidInput
 from ...rendering.radiance.contraction import Contraction
-from ...rendering.radiance.hash_grid import HashGrid
 from ...rendering.radiance.nerf import NerfConfig
 from ...rendering.radiance.ngp import NgpConfig
 from ...rendering.radiance.occupancy import OccupancySchedule
@@ -165,17 +164,15 @@ def _recorded(aabb: tuple[float, float, float, float, float, float], near: float
     )
 
 
-_CPU_GRID = HashGrid.spanning(16, 256, levels=8, log2_entries=15)
-
 PRESETS: dict[str, EventNerfConfig] = {
     "synthetic": EventNerfConfig(space=SpaceConfig((-1.5, -1.5, -1.5, 1.5, 1.5, 1.5))),
     "mocap-1d-trans": _recorded((-0.5, -0.5, 0.6, 0.5, 0.5, 1.6), 0.05, 3.0),
     "mocap-desk2": _recorded((0.5, -2.1, 0.6, 2.0, -0.6, 1.6), 0.05, 3.0),
     "office-maze": _recorded((-2.3, -3.2, 0.0, 1.7, 2.8, 3.0), 0.01, 4.0),
     "cpu-small": EventNerfConfig(
-        network=NgpConfig(_CPU_GRID, 3, (32,), 15, (32,)),
+        network=NgpConfig.cpu_small(),
         space=SpaceConfig(contraction=None, occupancy_resolution=64, steps_across=384),
-        optimiser=OptimiserConfig(steps=6_000, samples=1 << 16, decays_table=False),
+        optimiser=OptimiserConfig(steps=10_000, rate=2e-2, samples=1 << 16, decays_table=False),
         occupancy=OccupancySchedule(warmup=128),
     ),
 }

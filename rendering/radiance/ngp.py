@@ -74,8 +74,8 @@ class NgpConfig:
 
     @classmethod
     def cpu_small(cls, channels: int = 3) -> NgpConfig:
-        """What two CPU cores can train: 8 levels from 16 to 256 with 2^15 entries, layers 32 wide, one in each network."""
-        return cls(HashGrid.spanning(16, 256, levels=8, log2_entries=15), channels, (32,), 15, (32,))
+        """What two CPU cores can train: 8 levels from 16 to 512 with 2^17 entries, layers 32 wide, one in each network."""
+        return cls(HashGrid.spanning(16, 512, levels=8, log2_entries=17), channels, (32,), 15, (32,))
 
 
 class NgpField(nn.Module):
