@@ -33,6 +33,7 @@ from trisparse.data.readers.photos import read_photos
 from trisparse.events.evaluation_set import EventEvalSet
 from trisparse.pipelines.checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
 from trisparse.pipelines.event_nerf.config import PRESETS, EventNerfConfig, LossConfig
+from trisparse.pipelines.event_nerf.saved import save_field
 from trisparse.pipelines.event_nerf.training import EventNerf
 from trisparse.pipelines.event_nerf.views import aligned_image, evaluate_views
 from trisparse.pipelines.step_bar import StepBar
@@ -120,7 +121,9 @@ def run(level: str, name: str, seed: int, arguments: argparse.Namespace) -> tupl
     if arguments.pictures:
         rows = [aligned_image(view, found.alignment) for view in views[:4]], [photos.image(row) for row in range(4)]
         picture = np.concatenate([np.concatenate([as_bytes(image) for image in row], 1) for row in rows])
-        write_picture(arguments.pictures / f"{level}-{name}-{seed}.png".replace(" ", "_"), picture)
+        file = arguments.pictures / f"{level}-{name}-{seed}.png".replace(" ", "_")
+        write_picture(file, picture)
+        save_field(file.with_suffix(".safetensors"), training.model, {"level": level, "variant": name, "seed": seed})
     remove_checkpoints(folder)
     sensor = training.model.sensor
     about = {"level": level, "variant": name, "seed": seed, "steps": arguments.steps}
@@ -169,7 +172,7 @@ def main() -> None:
     parser.add_argument("--curve", type=int, default=500, help="steps between points of the curve, and checkpoints")
     parser.add_argument("--recordings", type=Path, default=Path("runs/events-eval-v1"))
     parser.add_argument("--out", type=Path, default=Path("runs/event-nerf"))
-    parser.add_argument("--pictures", type=Path, help="folder for renders above photos")
+    parser.add_argument("--pictures", type=Path, help="folder for renders above photos, and for the fields")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     numba.set_num_threads(min(arguments.threads, numba.get_num_threads()))
