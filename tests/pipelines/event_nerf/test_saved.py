@@ -19,8 +19,9 @@ from trisparse.pipelines.event_nerf.saved import FORMAT, load_field, save_field
 from trisparse.pipelines.event_nerf.space import cameras_on_path, find_space, marching_steps
 from trisparse.pipelines.event_nerf.training import EventNerf
 from trisparse.pipelines.event_nerf.views import evaluate_views, plain_images, render_event_views
+from trisparse.rendering.radiance.hash_grid import HashGrid
 from trisparse.rendering.radiance.nerf import NerfConfig
-from trisparse.rendering.radiance.ngp import NgpField
+from trisparse.rendering.radiance.ngp import NgpConfig, NgpField
 
 from .tiny_recording import BOUNDS, SET, TINY, recording
 
@@ -111,10 +112,11 @@ def test_a_whole_turn_of_events_shows_the_scene_from_elsewhere() -> None:
     fixed = replace(SET, width=48, height=48, focal_px=66.6, samples_per_pixel=4)
     posed, preset = fixed.record("easy").posed(), PRESETS["cpu-small"]
     space = replace(preset.space, aabb=BOUNDS, contraction="aabb", steps_across=192)
-    optimiser = replace(preset.optimiser, samples=1 << 15, rate=1e-2)
-    training = EventNerf(posed, replace(preset, space=space, optimiser=optimiser).with_steps(900))
+    network = NgpConfig(HashGrid.spanning(16, 128, levels=6, log2_entries=15), 3, (32,), 15, (32,))
+    optimiser = replace(preset.optimiser, samples=1 << 15, rate=1e-2, steps=700)
+    training = EventNerf(posed, replace(preset, network=network, space=space, optimiser=optimiser))
     flat, _ = evaluate_views(training.model, fixed.views())  # nothing is solid yet: one constant
-    while training.done < 900:
+    while training.done < 700:
         training.step()
     found, views = evaluate_views(training.model, fixed.views())
     assert found.mean.psnr > flat.mean.psnr + 3
