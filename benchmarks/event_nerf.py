@@ -1,4 +1,4 @@
-"""Radiance fields from the recordings of ``events-eval-v1``: levels, seeds and ablations against unseen views; resumable.
+"""Radiance fields from the recordings of ``events-eval-v2``: levels, seeds and ablations against unseen views; resumable.
 
     python benchmarks/event_nerf.py [--levels easy medium hard] [--variants ours ...] [--seeds 0 1 2] [--steps 6000]
                                     [--threads 2] [--curve 500] [--out runs/event-nerf] [--pictures FOLDER]
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=PRESETS["cpu-small"].optimiser.steps)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--curve", type=int, default=500, help="steps between points of the curve, and checkpoints")
-    parser.add_argument("--recordings", type=Path, default=Path("runs/events-eval-v1"))
+    parser.add_argument("--recordings", type=Path, default=Path("runs/events-eval-v2"))
     parser.add_argument("--out", type=Path, default=Path("runs/event-nerf"))
     parser.add_argument("--pictures", type=Path, help="folder for renders above photos, and for the fields")
     arguments = parser.parse_args()

@@ -88,3 +88,27 @@ def orbit(cameras: Cameras, n: int) -> Cameras:
     model = cameras[0]
     path = Cameras.looking_at(centers, focus, model.K.repeat(n, 1, 1), width=model.width, height=model.height, up=up)
     return replace(path, model="pinhole")
+
+
+def gravity_of(cameras: Cameras) -> Float[Tensor, "3"] | None:
+    """Which way is up in the world, if photos were taken upright: no camera's horizontal axis leaves the horizon then.
+
+    That holds for cameras that look down too, where the mean of the images' upward directions (:func:`up_of`) leans forward.
+    The mean decides only what the horizontal axes do not, as for cameras that all look the same way.
+
+    Returns:
+        A unit vector; None where the photos disagree (cameras on their side or upside down).
+
+    Raises:
+        InvalidInput: No camera.
+    """
+    if not len(cameras):
+        raise InvalidInput("no camera to take the vertical from; give at least one")
+    axes = cameras.camera_from_world[:, :3, :3].double()
+    right, mean = axes[:, 0], -axes[:, 1].mean(0)
+    if float(mean.norm()) < 0.3:
+        return None
+    spread = (right[:, :, None] * right[:, None]).mean(0) + 1e-3 * torch.eye(3, dtype=torch.float64)
+    up = torch.nn.functional.normalize(torch.linalg.solve(spread, mean), dim=0)
+    tilted = (right @ up).abs().max()
+    return None if float(tilted) > math.sin(math.radians(30)) else up.to(cameras.K)

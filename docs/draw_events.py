@@ -1,4 +1,4 @@
-"""Draws what was reconstructed from events: photos, events and renders at some moments of a recording of ``events-eval-v1``.
+"""Draws what was reconstructed from events: photos, events and renders at some moments of a recording of ``events-eval-v2``.
 
 Usage: python docs/draw_events.py RECORDING FIELD.safetensors OUT.png
 
@@ -31,7 +31,7 @@ class Arguments:
     """What to draw."""
 
     recording: tyro.conf.Positional[Path]
-    """Folder of the recording, as `trisparse events simulate events-eval-v1` writes it."""
+    """Folder of the recording, as `trisparse events simulate events-eval-v2` writes it."""
     field: tyro.conf.Positional[Path]
     """The field that was learned from it."""
     out: tyro.conf.Positional[Path]

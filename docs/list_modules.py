@@ -14,7 +14,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 FOLDERS = ("core", "data", "sparse3d", "events", "rendering", "pipelines")
 OTHERS = {
     "sparse3d": "| `weights/` | Bundled weights, `<name>.safetensors`, each with its model card `<name>.md`. |",
-    "events": "| `eval-v1.json` | What the fixed recordings of `events-eval-v1` follow from. |",
+    "events": "| `eval-v2.json` | What the fixed recordings of `events-eval-v2` follow from. |",
 }
 """Rows of what is no module."""
 ABOUT = "Each module with the first line of its docstring (`python docs/list_modules.py` writes them, a test compares)."

@@ -75,6 +75,12 @@ COMMANDS: dict[str, Row] = {
     "events show": Row("events:Show", "a picture of the events of a recording"),
     "events simulate": Row("simulate:Simulate", "record a scene, or a film, with a simulated event camera"),
     "events calibrate": Row("events:Calibrate", "refractory period and contrast thresholds of the sensor"),
+    "run scan-to-answer": Row("run:ScanToAnswer", "ask a scan; kept, resumed, with a page about it"),
+    "run photos-to-answer": Row("run:PhotosToAnswer", "from a few photos to boxes in points and renders"),
+    "run events-to-answer": Row("run:EventsToAnswer", "from an event recording to boxes in points and renders"),
+    "status": Row("runs:Status", "what is cached, running, stopped or failed"),
+    "show": Row("runs:Show", "what an artifact or a run is made of"),
+    "gc": Row("runs:Gc", "remove what no run is made of"),
     "setup": Row("setup:Setup", "fetch the text model, which a wheel cannot carry"),
     "backends": Row("backends:Backends", "what runs here, and why not"),
 }

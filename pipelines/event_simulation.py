@@ -57,7 +57,7 @@ def find_film(folder: Path, fps: float | None = None) -> FilmFolder:
         InvalidInput: ``fps`` of 0 or less.
     """
     if not folder.is_dir():
-        raise MissingPart(f"{folder}: no such folder; give a folder of images, a splat file, or events-eval-v1")
+        raise MissingPart(f"{folder}: no such folder; give a folder of images, a splat file, or events-eval-v2")
     paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in _IMAGES), key=_by_numbers)
     if len(paths) < 2:
         raise MissingPart(f"{folder}: {len(paths)} images; events need at least 2, between which brightness changes")

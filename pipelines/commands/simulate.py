@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...events.simulate import SimulatedSensor
     from ..event_simulation import Progress
 
-_SET = "events-eval-v1"
+_SET = "events-eval-v2"
 _BAYER = "RGGB"
 
 
@@ -28,14 +28,14 @@ _BAYER = "RGGB"
 class Simulate:
     """Record a scene with a simulated event camera (the improved ESIM of Robust e-NeRF).
 
-    SOURCE is "events-eval-v1", the generated scene that reconstructions are measured on; a splat file (.ply, .splat, .spz),
+    SOURCE is "events-eval-v2", the generated scene that reconstructions are measured on; a splat file (.ply, .splat, .spz),
     around which the camera spirals; or a folder of images with timestamps.txt or --fps, frames so dense that nothing moves by
     much more than half a pixel between them. Of a scene files of Robust e-NeRF are written, with views to compare with, for
     `trisparse reconstruct`; of a film the events. The same options give the same bytes.
     """
 
     source: tyro.conf.Positional[str]
-    """"events-eval-v1", a splat file, or a folder of images."""
+    """"events-eval-v2", a splat file, or a folder of images."""
     level: Literal["easy", "medium", "hard"] = "easy"
     """How the camera moves and what its sensor is like: even speed and an ideal sensor; uneven speed, thresholds that vary and
     pixels that sleep 8 ms, or 25 ms, after each event. Of films, the sensor alone."""

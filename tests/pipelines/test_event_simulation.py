@@ -92,15 +92,15 @@ def test_times_that_make_no_sense_are_refused(
 
 def test_the_evaluation_set_is_fixed_and_comes_with_views(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "easy"
-    assert main(["events", "simulate", "events-eval-v1", "--duration", "0.01", "--out", str(out)]) == 0
+    assert main(["events", "simulate", "events-eval-v2", "--duration", "0.01", "--out", str(out)]) == 0
     recording = read_recording(out)
     assert recording.camera is not None
     assert recording.camera.bayer_pattern == "RGGB"
     assert len(read_photos(out / "views" / "transforms_val.json")) == EventEvalSet.read().test_views
-    assert main(["events", "simulate", "events-eval-v1", "--out", str(out)]) == 1
+    assert main(["events", "simulate", "events-eval-v2", "--out", str(out)]) == 1
     assert "something is there already" in capsys.readouterr().err
-    assert main(["events", "simulate", "events-eval-v1", "--leak", "1", "--out", str(tmp_path / "x")]) == 1
-    assert "events-eval-v1 is fixed" in capsys.readouterr().err
+    assert main(["events", "simulate", "events-eval-v2", "--leak", "1", "--out", str(tmp_path / "x")]) == 1
+    assert "events-eval-v2 is fixed" in capsys.readouterr().err
 
 
 def test_splats_are_recorded_and_come_with_views(tmp_path: Path) -> None:
