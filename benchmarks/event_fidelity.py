@@ -2,9 +2,9 @@
 
     python benchmarks/event_fidelity.py [--milliseconds 40] [--events 60] [--truth 64]
 
-An event says that its pixel changed by one threshold since the event before. The scene is rendered anew at both times, with many rays a
-pixel, for the first easy recording's second second. Coarse simulation (few rays a pixel, frames far apart) makes events of steps that the
-scene does not have.
+An event says that its pixel changed by one threshold since the event before. The scene is rendered anew at both times, with
+many rays a pixel, for the second second of the easy recording. Coarse simulation (few rays a pixel, frames far apart) makes
+events of steps that the scene does not have.
 """
 
 from __future__ import annotations
@@ -39,9 +39,8 @@ def main() -> None:
     camera, start = fixed.camera(setting), 1_000_000_000
     whole = spiral_trajectory(setting.spiral)
     trajectory = whole.between(start, start + arguments.milliseconds * 1_000_000 + 1)
-    print(
-        "| rays a pixel | pixels between frames | events | mean change | root mean square of what is wrong |\n|---|---|---|---|---|"
-    )
+    print("| rays a pixel | pixels between frames | events | mean change | root mean square of what is wrong |")
+    print("|---|---|---|---|---|")
     for samples, flow in ((4, 0.5), (16, 0.5), (fixed.samples_per_pixel, fixed.largest_flow_px)):
         render = still_life_renderer(fixed.scene, samples_per_pixel=samples)
         sampling = replace(Sampling(), largest_flow_px=flow)

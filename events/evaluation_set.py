@@ -1,9 +1,9 @@
 """The fixed evaluation set ``events-eval-v2``: one generated scene, recorded three times, and views to compare with.
 
 The scene, the sensor and the views were fixed before anything was trained on them; ``eval-v2.json`` holds all that they follow
-from. (A first version, of 4 rays a pixel and frames half a pixel apart, was given up before anything was published: its events
-stood for 0.7 thresholds on average, see ``benchmarks/event_fidelity.py``.) ``trisparse events simulate events-eval-v2`` makes the
-recordings anew, with the same bytes.
+from. (A first version, of 4 rays a pixel and frames half a pixel apart, was given up before anything was published: its
+events stood for 0.7 thresholds on average, see ``benchmarks/event_fidelity.py``.) ``trisparse events simulate
+events-eval-v2`` makes the recordings anew, with the same bytes.
 """
 
 from __future__ import annotations
