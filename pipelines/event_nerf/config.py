@@ -172,7 +172,7 @@ PRESETS: dict[str, EventNerfConfig] = {
     "cpu-small": EventNerfConfig(
         network=NgpConfig.cpu_small(),
         space=SpaceConfig(contraction=None, occupancy_resolution=64, steps_across=384),
-        optimiser=OptimiserConfig(steps=10_000, rate=2e-2, samples=1 << 16, decays_table=False),
+        optimiser=OptimiserConfig(steps=6_000, samples=1 << 16, decays_table=False),
         occupancy=OccupancySchedule(warmup=128),
     ),
 }
