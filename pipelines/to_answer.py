@@ -87,6 +87,18 @@ def run_recorded(
     return made
 
 
+def record_alone(store: Store, kind: str, source: Path, artifact: Artifact) -> None:
+    """Record an artifact that a command made of a file or folder, so that it counts as wanted: the latest of each source."""
+    name = f"{kind}-{file_name(source)}"
+    parts = {artifact.label: (str(artifact.manifest["stage"]), artifact.key)}
+    write_record(store, RunRecord(name, kind, parts, time.time()))
+
+
+def file_name(source: Path) -> str:
+    """The name of a file or folder without its ending and without what no name of a run should hold."""
+    return re.sub(r"[^\w.+-]+", "-", source.resolve().stem).strip(".-")[:80] or "run"
+
+
 def write_record(store: Store, record: RunRecord) -> Path:
     """Write a record, atomically; one of the same name is replaced.
 

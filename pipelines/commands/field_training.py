@@ -129,6 +129,8 @@ def learned(stage: ReconstructEvents, runs: Path) -> tuple[EventModel, Path]:
     from ..event_nerf.saved import load_field
     from ..runner import Machine, run_stage
     from ..store import Store
+    from ..to_answer import record_alone
 
     artifact = run_stage(stage, Store(runs), machine=Machine())
+    record_alone(Store(runs), "reconstruct", stage.recording, artifact)
     return load_field(artifact.folder / "field.safetensors").model, artifact.folder

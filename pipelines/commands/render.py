@@ -116,6 +116,7 @@ class Render:
         from ..sparse_splats import prepare_photos
         from ..stages.fit_splats import FitSplats
         from ..store import Store
+        from ..to_answer import record_alone
 
         photos = read_photos(self.photos)
         train, test = self._split(photos)
@@ -128,6 +129,7 @@ class Render:
             progress=not self.json,
         )
         artifact = run_stage(stage, Store(self.runs), machine=Machine())
+        record_alone(Store(self.runs), "render", self.photos, artifact)
         cloud = read_splats(artifact.folder / "splats.ply").cloud
         about = json.loads((artifact.folder / "about.json").read_text(encoding="utf-8"))
         small = prepare_photos(photos, self.longest)

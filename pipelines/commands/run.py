@@ -87,9 +87,9 @@ def finish(pipeline: Pipeline, kind: str, name: str, asking: Asking, runs: Path,
 
 def run_name(asking: Asking, path: Path) -> str:
     """That the user gave, or that of the input without what no file name should hold."""
-    import re
+    from ..to_answer import file_name
 
-    return asking.name or re.sub(r"[^\w.+-]+", "-", path.resolve().stem).strip(".-") or "run"
+    return asking.name or file_name(path)
 
 
 @dataclass(frozen=True)

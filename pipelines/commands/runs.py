@@ -109,8 +109,8 @@ class Show:
 class Gc:
     """Remove what no run is made of: artifacts, stopped and failed work. Runs that are recorded lose nothing.
 
-    Only says what it would remove, unless --yes is given. Fits and fields of `trisparse render`, `reconstruct` and `evaluate`,
-    which keep no record, are among what is removed: they are made anew when asked for.
+    Only says what it would remove, unless --yes is given. Of `trisparse render`, `reconstruct` and `evaluate events` the latest
+    fit or field of each input is recorded and stays.
     """
 
     runs: Path = Path("runs")

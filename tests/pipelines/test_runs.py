@@ -29,7 +29,7 @@ from trisparse.pipelines.stages.draw_in_views import best_camera, corners_of, wi
 from trisparse.pipelines.stages.fuse_points import KnownDistance
 from trisparse.pipelines.store import Store
 from trisparse.pipelines.store_contents import find_stored, list_store, remove, unreferenced
-from trisparse.pipelines.to_answer import RECORDS, find_record, read_records, run_recorded
+from trisparse.pipelines.to_answer import RECORDS, find_record, read_records, record_alone, run_recorded
 from trisparse.pipelines.views import render_views
 from trisparse.rendering.gaussians import GaussianCloud
 from trisparse.sparse3d.minilm import find_model
@@ -308,3 +308,12 @@ def test_events_become_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str
     report = json.loads(capsys.readouterr().out)
     assert list(report["parts"]) == ["field", "points", "answers", "views"]
     assert read_answers(Path(report["parts"]["answers"]) / "answers.json").answers
+
+
+def test_what_a_single_command_made_last_of_an_input_stays(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first, second = (run_stage(WriteNumber(number), store) for number in (1, 2))
+    for artifact in (first, second):
+        record_alone(store, "render", tmp_path / "my photos (2)", artifact)
+    assert [record.name for record in read_records(store)] == ["render-my-photos-2"]
+    assert [slot.key for slot in unreferenced(store)] == [first.key]
