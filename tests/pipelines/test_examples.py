@@ -58,3 +58,13 @@ def test_the_example_renders_views_from_three_photos(repository: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     names = {path.name for path in (tmp_path / "runs" / "render_views").iterdir()}
     assert names == {"0.png", "1.png", "2.png", "3.png", "splats.ply"}
+
+
+@pytest.mark.long
+def test_the_example_of_events_writes_points(repository: Path, tmp_path: Path) -> None:
+    out = tmp_path / "events.ply"
+    command = [sys.executable, str(repository / "examples" / "events_to_points.py"), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "points: " in done.stdout
+    assert out.is_file()
