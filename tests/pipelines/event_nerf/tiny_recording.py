@@ -15,7 +15,7 @@ from trisparse.rendering.radiance.ngp import NgpConfig
 from trisparse.rendering.radiance.occupancy import OccupancySchedule
 
 BOUNDS = (-0.62, -0.62, -0.3, 0.62, 0.62, 0.94)
-SET = replace(EventEvalSet.read(), width=24, height=24, focal_px=33.3, samples_per_pixel=1, test_views=2)
+SET = replace(EventEvalSet.read(), width=24, height=24, focal_px=33.3, samples_per_pixel=4, test_views=2)
 TINY = EventNerfConfig(
     network=NgpConfig(HashGrid.spanning(8, 32, levels=3, log2_entries=10), 3, (16,), 7, (16,)),
     space=SpaceConfig(BOUNDS, "aabb", occupancy_resolution=16, steps_across=64),
