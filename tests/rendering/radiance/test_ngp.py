@@ -216,6 +216,6 @@ def test_fields_are_drawn_from_their_generator_and_the_default_has_the_originals
 def test_the_cpu_preset_is_small_and_senseless_sizes_are_refused() -> None:
     config = NgpConfig.cpu_small(1)
     assert config.channels == 1
-    assert config.grid.entries * config.grid.features * 4 < 8 << 20  # bytes: within the caches of usual processors
+    assert config.grid.entries * config.grid.features == 1_528_656  # numbers: 6 MB
     with pytest.raises(InvalidInput, match="at least 1"):
         NgpConfig(channels=0)
