@@ -43,7 +43,7 @@ _DARK, _BRIGHT = 10 / 255, 245 / 255
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval, of chance alone and not of what the laws leave out (bootstrap, blocks of 8 x 8 pixels)."""
+    """A number with its 95 % interval (bootstrap over blocks of 8 x 8 pixels), which is of chance alone."""
 
     value: float
     low: float
